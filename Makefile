@@ -1,0 +1,74 @@
+# The entry to everything. `make` alone lists the targets.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+MAKEFLAGS += --no-print-directory
+
+COMPOSE := docker compose
+# Read by docker/images.sh as well as by Compose, so that one line in .env is enough.
+from_env = $(shell sed -n 's/^$(1)=//p' .env 2>/dev/null | tail -n 1)
+IMAGES ?= $(call from_env,IMAGES)
+REGISTRY_PREFIX ?= $(call from_env,REGISTRY_PREFIX)
+export IMAGES REGISTRY_PREFIX
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- The stack ---
+
+.PHONY: up down destroy dev ps logs doctor engine env images build
+up: engine env images ## start the whole stack; sets up all that it needs
+	@bash docker/up.sh
+
+down: ## stop the stack; the data is kept
+	@$(COMPOSE) down --remove-orphans
+
+destroy: ## stop the stack and DELETE ALL ITS DATA, after a question
+	@bash docker/destroy.sh
+
+dev: engine env images ## the stack with live code: changes below app/ take effect at once
+	@bash docker/up.sh --build-only
+	@$(COMPOSE) -f compose.yaml -f docker/app/dev.yaml up
+
+ps: ## the services and their health
+	@$(COMPOSE) ps --all
+
+logs: ## follow the logs
+	@$(COMPOSE) logs --follow --tail 100
+
+doctor: ## check every service of the running stack
+	@$(COMPOSE) exec -T app mindgraph doctor
+
+engine: ## make sure that there is a Docker Engine with Compose
+	@bash docker/engine.sh
+
+env: ## make .env, or fill in what is missing in it
+	@python3 docker/env.py
+
+images: engine env ## make sure that the base images are there
+	@bash docker/images.sh ensure
+
+build: images ## build the images of this checkout
+	@bash docker/up.sh --build-only
+
+# --- Without Docker ---
+
+.PHONY: venv run
+venv: ## make .venv with the `mindgraph` command
+	@bash docker/venv.sh
+
+run: venv ## the service without Docker: SQLite, data in data/
+	@.venv/bin/mindgraph run
+
+# --- Checks ---
+
+.PHONY: test lint lock
+test: venv build ## all tests, and the checks of `make lint`
+	@bash tests/run.sh
+
+lint: venv ## formatting, types, layers, shell scripts
+	@bash tests/lint.sh
+
+lock: venv ## renew the locks from pyproject.toml
+	@bash docker/lock.sh

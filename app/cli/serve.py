@@ -1,0 +1,29 @@
+import argparse
+from pathlib import Path
+
+import app
+from app import logs, settings
+from app.db.init import init_db
+from app.http import server
+from app.main import create_app
+from app.ops import vectors
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--reload", action="store_true", help="one process that restarts when the code changes"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    loaded = settings.load()
+    logs.configure(loaded)
+    init_db(loaded)
+    vectors.ensure_collections(loaded)
+    # The owner may change the schema. What serves requests doesn't need that.
+    settings.forget_owner()
+    served = settings.load()
+    if options.reload:
+        server.run_reloading("app.main:create_app", served, str(Path(app.__file__).parent))
+    else:
+        server.run_workers(create_app, served)

@@ -1,0 +1,97 @@
+"""Builds engines. PostgreSQL is the real one; SQLite is the embedded default."""
+
+from pathlib import Path
+
+from sqlalchemy import URL, Engine, create_engine, make_url
+from sqlalchemy.pool import NullPool
+
+from app.db import sqlite
+from app.settings import Settings
+
+IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
+
+
+def url(settings: Settings, *, owner: bool = False) -> URL:
+    """The database's URL for the app's role, or for the owner, who alone may change the schema.
+
+    Built from parts, so that any character may stand in a password.
+    """
+    given = (owner and settings.database_owner_url) or settings.database_url
+    if given is not None:
+        return _with_driver(make_url(given.get_secret_value()))
+    if settings.database_host is None:
+        return URL.create("sqlite", database=str(settings.data_dir / "mindgraph.db"))
+    password = settings.database_owner_password if owner else settings.database_password
+    role = settings.database_owner if owner else settings.database_user
+    if owner and password is None:
+        # One role for all is common with managed databases.
+        password, role = settings.database_password, settings.database_user
+    return URL.create(
+        "postgresql+psycopg2",
+        username=role,
+        password=password.get_secret_value() if password else None,
+        host=settings.database_host,
+        port=settings.database_port,
+        database=settings.database_name,
+    )
+
+
+def build(settings: Settings, *, name: str, threads: int) -> Engine:
+    """The pooled engine of one process.
+
+    Args:
+        settings: the service's.
+        name: shown as application_name in the server, after "mindgraph-".
+        threads: how many use it at once, and so the size of the pool: a thread never waits for a
+            connection that another one holds.
+    """
+    target = url(settings)
+    if target.get_backend_name() == "sqlite":
+        return sqlite.build(_with_folder(target))
+    return create_engine(
+        target,
+        pool_size=threads,
+        max_overflow=0,
+        pool_timeout=settings.database_pool_timeout_s,
+        pool_pre_ping=True,
+        connect_args=_connect_args(settings, name),
+    )
+
+
+def build_direct(settings: Settings, *, name: str) -> Engine:
+    """An engine without a pool, as the owner: for migrations and for locks held by a session."""
+    target = url(settings, owner=True)
+    if target.get_backend_name() == "sqlite":
+        return sqlite.build(_with_folder(target))
+    return create_engine(target, poolclass=NullPool, connect_args=_connect_args(settings, name))
+
+
+def _connect_args(settings: Settings, name: str) -> dict[str, object]:
+    limits = {
+        "statement_timeout": settings.database_statement_timeout_ms,
+        "lock_timeout": settings.database_lock_timeout_ms,
+        "idle_in_transaction_session_timeout": IDLE_IN_TRANSACTION_TIMEOUT_MS,
+        "TimeZone": "UTC",
+    }
+    return {
+        "connect_timeout": settings.database_connect_timeout_s,
+        "application_name": f"mindgraph-{name}",
+        "options": " ".join(f"-c {key}={value}" for key, value in limits.items()),
+        # A peer that vanished without a word is found in half a minute, not in two hours.
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 4,
+    }
+
+
+def _with_driver(given: URL) -> URL:
+    # In SQLAlchemy 2.1 a bare postgresql:// means psycopg 3; this project uses psycopg2.
+    if given.drivername in {"postgres", "postgresql"}:
+        return given.set(drivername="postgresql+psycopg2")
+    return given
+
+
+def _with_folder(given: URL) -> URL:
+    if given.database and given.database != ":memory:":
+        Path(given.database).parent.mkdir(parents=True, exist_ok=True)
+    return given

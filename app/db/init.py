@@ -1,0 +1,124 @@
+"""Brings a database to the schema that this code needs."""
+
+import time
+from dataclasses import dataclass
+
+import structlog
+from alembic import command
+from sqlalchemy import Connection, Engine, exc, text
+
+from app.db import engine as engines
+from app.db import locks, migrations, seed
+from app.errors import AppError, Unavailable
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+CONNECT_PATIENCE_S = 60.0
+# Ten replicas from cold wait for one that migrates; a long migration of a large table counts.
+LOCK_PATIENCE_S = 1_800.0
+MIGRATION_LOCK_TIMEOUT_MS = 10_000
+
+
+class SchemaDiffers(AppError):
+    """The database's schema is not the one that this release needs."""
+
+    status = 503
+
+
+@dataclass(frozen=True)
+class InitReport:
+    """What `init_db` did. `before` is None for a database that had no schema."""
+
+    before: str | None
+    after: str
+    organizations: int
+
+    @property
+    def changed(self) -> bool:
+        return self.before != self.after or self.organizations > 0
+
+
+def init_db(settings: Settings) -> InitReport:
+    """Migrates to head, seeds an empty database, and checks the result against the models.
+
+    Safe to call from any number of processes at once: one works, the others wait and then check.
+    A database that is at head is left alone after a look at its revision.
+
+    Raises:
+        SchemaDiffers: the schema is not the models' one afterwards, or it is newer than this code.
+        Unavailable: no connection within a minute, or another process holds the lock too long.
+    """
+    direct = engines.build_direct(settings, name="init")
+    try:
+        before = _wait_for_connection(direct)
+        # A kill between the migration and the seeds leaves a head without seeds.
+        if before == migrations.head() and not seed.wanting(direct, settings):
+            return InitReport(before, before, 0)
+        with locks.exclusive(direct, timeout_s=LOCK_PATIENCE_S):
+            return _prepare(direct, settings)
+    finally:
+        direct.dispose()
+
+
+def require_head(connection: Connection) -> str:
+    """The schema's revision. Raises SchemaDiffers unless it is the one that this code needs."""
+    found = migrations.current(connection)
+    if found != migrations.head():
+        raise SchemaDiffers(
+            f"the database is at revision {found or 'none'}, this release needs "
+            f"{migrations.head()}; run `mindgraph init-db`"
+        )
+    return found
+
+
+def _prepare(direct: Engine, settings: Settings) -> InitReport:
+    with direct.begin() as connection:
+        before = migrations.current(connection)
+    if before != migrations.head():
+        _upgrade(direct, before)
+    organizations = seed.seed(direct, settings)
+    with direct.connect() as connection:
+        problems = migrations.differences(connection)
+    if problems:
+        raise SchemaDiffers(
+            "the schema differs from this release's models:\n  " + "\n  ".join(problems)
+        )
+    return InitReport(before, migrations.head(), organizations)
+
+
+def _upgrade(direct: Engine, before: str | None) -> None:
+    log.info("migrating", before=before, to=migrations.head())
+    start = time.monotonic()
+    with direct.connect() as connection:
+        _allow_long_statements(connection)
+        command.upgrade(migrations.config(connection), "head")
+        connection.commit()
+    log.info("migrated", to=migrations.head(), seconds=round(time.monotonic() - start, 2))
+
+
+def _allow_long_statements(connection: Connection) -> None:
+    if connection.dialect.name != "postgresql":
+        return
+    # A long build of an index is wanted; a long wait for a lock would queue all users behind it.
+    connection.execute(text("SET statement_timeout = 0"))
+    connection.execute(text(f"SET lock_timeout = {MIGRATION_LOCK_TIMEOUT_MS}"))
+    connection.commit()
+
+
+def _wait_for_connection(direct: Engine) -> str | None:
+    start = time.monotonic()
+    said = False
+    while True:
+        try:
+            with direct.connect().execution_options(read_only=True) as connection:
+                return migrations.current(connection)
+        except exc.OperationalError as error:
+            # A file doesn't come up later, a server does.
+            patience = 0.0 if direct.dialect.name == "sqlite" else CONNECT_PATIENCE_S
+            if time.monotonic() - start > patience:
+                raise Unavailable(f"no connection to the database: {error.orig}") from error
+            if not said:
+                log.info("waiting for the database", reason=str(error.orig).strip())
+                said = True
+            time.sleep(0.2)

@@ -1,0 +1,53 @@
+"""The history of the schema, one for both engines."""
+
+from functools import cache
+from pathlib import Path
+
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+
+from app.db import registry
+
+FOLDER = Path(__file__).parent
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, for `connection` where a command needs one."""
+    made = Config()
+    made.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    made.attributes["connection"] = connection
+    return made
+
+
+@cache
+def head() -> str:
+    """The revision that this code needs."""
+    revision = ScriptDirectory.from_config(config()).get_current_head()
+    if revision is None:
+        raise RuntimeError(f"no migrations in {FOLDER}")
+    return revision
+
+
+def current(connection: Connection) -> str | None:
+    """The revision that the database is at; None for a database without a schema."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def differences(connection: Connection) -> list[str]:
+    """How the database's schema differs from the models, a line each; empty when it doesn't."""
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return [_line(change) for change in compare_metadata(context, registry.metadata)]
+
+
+def _line(change: object) -> str:
+    if isinstance(change, list):
+        return "; ".join(_line(part) for part in change)
+    if isinstance(change, tuple):
+        return " ".join(str(part) for part in change if part is not None)
+    return str(change)

@@ -1,0 +1,37 @@
+"""What SQLite needs and PostgreSQL doesn't. Nothing in here runs on PostgreSQL."""
+
+import sqlite3
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+BUSY_TIMEOUT_MS = 10_000
+
+
+def build(target: URL) -> Engine:
+    """An engine whose connections use WAL, wait for a busy writer and check foreign keys."""
+    engine = create_engine(target, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _record: Any) -> None:
+    # The driver's own transaction handling opens no transaction before SELECT or DDL; we do.
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        # In WAL mode NORMAL can lose the last commits at a power cut. What was acknowledged
+        # must be there, so each commit is flushed.
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes the write lock at once: a transaction that reads first and writes later can
+    # fail with "database is locked" without waiting, whatever busy_timeout says.
+    reads = connection.get_execution_options().get("read_only", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

@@ -1,0 +1,72 @@
+"""Errors that a client may see. Each carries its status; its docstring is the default message."""
+
+import inspect
+
+
+class AppError(Exception):
+    """Something went wrong."""
+
+    status = 500
+    retry_after: int | None = None
+
+    def __init__(self, detail: str | None = None) -> None:
+        self.detail = detail or inspect.cleandoc(type(self).__doc__ or "")
+        super().__init__(self.detail)
+
+    @property
+    def code(self) -> str:
+        return type(self).__name__
+
+
+class InternalError(AppError):
+    """This is a bug; the server's log has it under the request id."""
+
+
+class InvalidInput(AppError):
+    """The request can't be understood."""
+
+    status = 400
+
+
+class Unauthorized(AppError):
+    """Log in first."""
+
+    status = 401
+
+
+class Forbidden(AppError):
+    """You may not do this."""
+
+    status = 403
+
+
+class NotFound(AppError):
+    """There is nothing here."""
+
+    status = 404
+
+
+class Conflict(AppError):
+    """This conflicts with what is already stored."""
+
+    status = 409
+
+
+class PayloadTooLarge(AppError):
+    """The request body is too large."""
+
+    status = 413
+
+
+class TooMany(AppError):
+    """Too many requests; try again later."""
+
+    status = 429
+    retry_after = 60
+
+
+class Unavailable(AppError):
+    """A service that this needs is not available; try again shortly."""
+
+    status = 503
+    retry_after = 2

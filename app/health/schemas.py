@@ -1,0 +1,21 @@
+from pydantic import BaseModel
+
+
+class Alive(BaseModel):
+    status: str
+    version: str
+
+
+class ServiceHealth(BaseModel):
+    """`ms` is how long the answer took; `problem` says why `ok` is false."""
+
+    ok: bool
+    version: str | None
+    ms: float
+    problem: str | None
+
+
+class Readiness(BaseModel):
+    ready: bool
+    down: list[str]
+    services: dict[str, ServiceHealth]

@@ -1,0 +1,56 @@
+"""Turns errors into responses of one shape: {"error": "NameOfIt", "detail": ...}."""
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from app.errors import AppError
+
+log = structlog.get_logger(__name__)
+
+HTTP_NAMES = {
+    400: "InvalidInput",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    413: "PayloadTooLarge",
+}
+
+
+def error_response(error: AppError) -> JSONResponse:
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
+    body = {"error": error.code, "detail": error.detail}
+    return JSONResponse(body, status_code=error.status, headers=headers)
+
+
+async def on_app_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, AppError)
+    if error.status >= 500:
+        log.warning(
+            "request failed", error=error.code, path=request.url.path, reason=repr(error.__cause__)
+        )
+    return error_response(error)
+
+
+async def on_invalid_payload(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    problems = [
+        {"where": [*problem["loc"]], "problem": problem["msg"]} for problem in error.errors()
+    ]
+    body = {"error": "InvalidPayload", "detail": jsonable_encoder(problems)}
+    return JSONResponse(body, status_code=422)
+
+
+async def on_http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    name = HTTP_NAMES.get(error.status_code, "HttpError")
+    body = {"error": name, "detail": error.detail}
+    return JSONResponse(body, status_code=error.status_code, headers=error.headers)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(AppError, on_app_error)
+    app.add_exception_handler(RequestValidationError, on_invalid_payload)
+    app.add_exception_handler(HTTPException, on_http_error)

@@ -1,0 +1,106 @@
+"""Runs the application: gunicorn with uvicorn workers, or one uvicorn in this process."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import uvicorn
+from fastapi import FastAPI
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger as GunicornLogger
+from uvicorn_worker import UvicornWorker
+
+from app.settings import Settings
+
+GRACE_S = 20
+# A worker that doesn't report for so long is hung, and is replaced.
+HUNG_AFTER_S = 60
+KEEP_ALIVE_S = 65
+
+
+class Logger(GunicornLogger):  # type: ignore[misc]
+    """Leaves records to the handlers of the root, so that every line has one format."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        for name in ("gunicorn.error", "gunicorn.access"):
+            logger = logging.getLogger(name)
+            logger.handlers = []
+            logger.propagate = True
+
+
+class Worker(UvicornWorker):  # type: ignore[misc]
+    # The middleware logs requests, with their ids.
+    CONFIG_KWARGS: ClassVar = {"loop": "uvloop", "http": "httptools", "access_log": False}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        logging.getLogger("uvicorn.error").propagate = True
+
+
+class _Gunicorn(BaseApplication):  # type: ignore[misc]
+    def __init__(self, application: FastAPI, options: dict[str, Any]) -> None:
+        self.application = application
+        self.options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> FastAPI:
+        return self.application
+
+
+def run_workers(create_app: Callable[[Settings], FastAPI], settings: Settings) -> None:
+    """Serves with `settings.web_workers` processes until SIGTERM; doesn't return.
+
+    The application is built once, before the fork: the workers share its memory and start at
+    once. It connects to nothing before its lifespan begins in a worker.
+    """
+    _Gunicorn(
+        create_app(settings),
+        {
+            "bind": f"{settings.app_host}:{settings.app_port}",
+            "control_socket_disable": True,
+            "graceful_timeout": GRACE_S,
+            "keepalive": KEEP_ALIVE_S,
+            "logger_class": Logger,
+            "loglevel": settings.log_level.lower(),
+            "preload_app": True,
+            "proc_name": "mindgraph",
+            "timeout": HUNG_AFTER_S,
+            "worker_class": Worker,
+            "workers": settings.web_workers,
+            # Gunicorn's heartbeat is a file; on a disk a slow write would look like a hung worker.
+            "worker_tmp_dir": "/dev/shm",  # noqa: S108
+        },
+    ).run()
+
+
+def run_single(create_app: Callable[[Settings], FastAPI], settings: Settings) -> None:
+    """Serves in this process until SIGINT or SIGTERM."""
+    uvicorn.run(
+        create_app(settings),
+        host=settings.app_host,
+        port=settings.app_port,
+        access_log=False,
+        log_config=None,
+        timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )
+
+
+def run_reloading(factory: str, settings: Settings, folder: str) -> None:
+    """Serves in a child that is started again at every change below `folder`; for development."""
+    uvicorn.run(
+        factory,
+        factory=True,
+        host=settings.app_host,
+        port=settings.app_port,
+        access_log=False,
+        log_config=None,
+        reload=True,
+        reload_dirs=[folder],
+        timeout_graceful_shutdown=1,
+    )

@@ -1,0 +1,101 @@
+"""The worker: takes jobs off the queue, and puts the regular ones on it."""
+
+import threading
+import time
+from pathlib import Path
+
+import structlog
+from dramatiq import Worker
+from dramatiq.brokers.redis import RedisBroker
+from redis import Redis, RedisError
+
+from app.cache import client as cache
+from app.cache import keys
+from app.db import engine
+from app.db.init import require_head
+from app.db.session import Database
+from app.errors import AppError
+from app.jobs import broker as brokers
+from app.jobs import tasks
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+BEAT_S = 5.0
+# How long an idle queue is left alone. Longer is cheaper, and only new jobs wait for it.
+POLL_MS = 1_000
+STOP_MS = 20_000
+SCHEMA_PATIENCE_S = 1_800.0
+
+
+def run(settings: Settings, stop: threading.Event, alive: Path | None = None) -> None:
+    """Works until `stop` is set.
+
+    Args:
+        settings: the service's.
+        stop: ends the work; jobs under way get `STOP_MS` to finish, and come again otherwise.
+        alive: a file that is touched every few seconds while the queue can be read.
+
+    Raises:
+        SchemaDiffers, Unavailable: the database isn't made ready by the service in time.
+    """
+    database = Database(engine.build(settings, name="worker", threads=settings.worker_threads + 1))
+    redis = cache.build(settings)
+    try:
+        if _wait_for_schema(database, stop):
+            _work(settings, database, redis, stop, alive)
+    finally:
+        redis.close()
+        database.close()
+
+
+def _work(
+    settings: Settings,
+    database: Database,
+    redis: Redis,
+    stop: threading.Event,
+    alive: Path | None,
+) -> None:
+    broker = brokers.build(redis)
+    tasks.register(broker, database, redis, settings)
+    worker = Worker(broker, worker_threads=settings.worker_threads, worker_timeout=POLL_MS)
+    worker.start()
+    log.info("worker is ready", threads=settings.worker_threads)
+    try:
+        while not stop.is_set():
+            _beat(broker, redis, alive)
+            stop.wait(BEAT_S)
+    finally:
+        worker.stop(timeout=STOP_MS)
+        broker.close()
+
+
+def _beat(broker: RedisBroker, redis: Redis, alive: Path | None) -> None:
+    try:
+        # Many workers beat; one of them in an hour puts the purge on the queue.
+        if redis.set(keys.purge(), b"1", nx=True, ex=keys.PURGE_TTL):
+            broker.enqueue(tasks.message(tasks.PURGE))
+    except RedisError as error:
+        log.warning("the queue can't be read", reason=str(error))
+        return
+    if alive is not None:
+        alive.touch()
+
+
+def _wait_for_schema(database: Database, stop: threading.Event) -> bool:
+    """Whether the schema is at head; False when `stop` came first."""
+    start = time.monotonic()
+    said = False
+    while not stop.is_set():
+        try:
+            with database.read() as session:
+                require_head(session.connection())
+            return True
+        except AppError as error:
+            if time.monotonic() - start > SCHEMA_PATIENCE_S:
+                raise
+            if not said:
+                log.info("waiting until the service has prepared the database", reason=str(error))
+                said = True
+        stop.wait(0.3)
+    return False

@@ -1,0 +1,85 @@
+"""One log format for the service and for the libraries under it: console for people, JSON for
+collectors. Values of fields that look secret are replaced."""
+
+import logging
+import logging.config
+import re
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from app.settings import Settings
+
+SECRET_FIELD = re.compile(r"passw|secret|token|api_?key|cookie|authorization|invitation", re.I)
+# user:password@ in any URL that a library puts into a message.
+URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*:)[^\s/@]+(@)")
+REDACTED = "[redacted]"
+
+
+def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    for key, value in event.items():
+        if SECRET_FIELD.search(key):
+            event[key] = REDACTED
+        elif isinstance(value, str):
+            event[key] = URL_PASSWORD.sub(rf"\1{REDACTED}\2", value)
+    return event
+
+
+def configure(settings: Settings) -> None:
+    """Sends every log record to standard output in the format of `settings.log_format`."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        cache_logger_on_first_use=True,
+    )
+    logging.config.dictConfig(_logging_config(settings, shared))
+
+
+def _logging_config(settings: Settings, shared: list[Processor]) -> dict[str, Any]:
+    # Redaction comes after the traceback became text: an exception may carry a URL.
+    last: list[Processor] = (
+        [
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+        if settings.log_format == "json"
+        else [
+            structlog.processors.format_exc_info,
+            redact,
+            structlog.dev.ConsoleRenderer(colors=False),
+        ]
+    )
+    quiet = {"level": "WARNING", "propagate": True}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "structured": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *last,
+                ],
+            }
+        },
+        "handlers": {
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": "structured",
+            }
+        },
+        "root": {"level": settings.log_level, "handlers": ["stdout"]},
+        "loggers": dict.fromkeys(("alembic", "httpx"), quiet),
+    }

@@ -1,0 +1,56 @@
+"""The ASGI application. Wiring only."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+import app
+from app import api
+from app import settings as settings_of
+from app.cache import client as cache
+from app.db import engine
+from app.db.session import Database
+from app.http import handlers
+from app.http.middleware import BodyLimit, RequestLog
+from app.settings import Settings
+from app.vectors import client as vectors
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service for these settings (the environment's by default).
+
+    Nothing connects before the lifespan begins, so the app may be built before a fork.
+    """
+    settings = settings or settings_of.load()
+    application = FastAPI(
+        title="MindGraph",
+        version=app.__version__,
+        lifespan=_lifespan,
+    )
+    application.state.settings = settings
+    handlers.install(application)
+    application.add_middleware(BodyLimit, limit_bytes=settings.request_body_limit_kb * 1024)
+    application.add_middleware(RequestLog)
+    api.install(application)
+    return application
+
+
+@asynccontextmanager
+async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
+    settings: Settings = application.state.settings
+    # As many threads as connections: see docs/adr/0002.
+    anyio.to_thread.current_default_thread_limiter().total_tokens = settings.web_threads
+    database = Database(engine.build(settings, name="web", threads=settings.web_threads))
+    redis = cache.build(settings)
+    qdrant = vectors.build(settings)
+    application.state.database = database
+    application.state.redis = redis
+    application.state.qdrant = qdrant
+    try:
+        yield
+    finally:
+        qdrant.close()
+        redis.close()
+        database.close()

@@ -1,0 +1,19 @@
+from datetime import datetime
+
+from sqlalchemy import Identity, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base, UtcDateTime
+
+
+class Organization(Base):
+    __tablename__ = "organizations"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    code: Mapped[str] = mapped_column(String(50), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    # Whoever knows it may register; unique, because it alone says which organization is meant.
+    invitation_code: Mapped[str | None] = mapped_column(String(50), unique=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    is_active: Mapped[bool] = mapped_column(default=True)

@@ -1,0 +1,36 @@
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.organizations import queries
+from app.organizations.errors import OrganizationClosed, UnknownInvitation
+from app.organizations.models import Organization
+
+
+def require_by_invitation(session: Session, invitation_code: str) -> Organization:
+    """The open organization that an invitation code belongs to.
+
+    Raises:
+        UnknownInvitation: no organization has this code.
+        OrganizationClosed: it is locked or has expired.
+    """
+    organization = queries.get_by_invitation(session, invitation_code.strip().upper())
+    if organization is None:
+        raise UnknownInvitation
+    _require_open(organization)
+    return organization
+
+
+def require_open(session: Session, organization_id: int | None) -> None:
+    """Raises OrganizationClosed for a member of a locked or expired organization."""
+    if organization_id is None:
+        return
+    organization = queries.get(session, organization_id)
+    if organization is None:
+        raise OrganizationClosed
+    _require_open(organization)
+
+
+def _require_open(organization: Organization) -> None:
+    expired = organization.expires_at is not None and organization.expires_at <= clock.now()
+    if expired or not organization.is_active:
+        raise OrganizationClosed

@@ -1,0 +1,5 @@
+from app.errors import Conflict
+
+
+class LoginTaken(Conflict):
+    """Somebody is registered under this login name already."""

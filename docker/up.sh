@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Builds the project's images, starts the stack, waits until every service is healthy, and says how
+# to go on. Engine, .env and base images are there already: `make up` has seen to them.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+build_only=${1:-}
+started=$SECONDS
+
+say() {
+    printf '==> %s (%ss)\n' "$1" "$((SECONDS - started))"
+}
+
+network_certificates() {
+    # pip inside of a build must trust what this machine trusts; many networks sign TLS anew.
+    local bundle
+    for bundle in "${CA_BUNDLE:-}" "${PIP_CERT:-}" /etc/ssl/certs/ca-certificates.crt; do
+        if [ -n "$bundle" ] && [ -s "$bundle" ]; then
+            echo "$bundle"
+            return
+        fi
+    done
+    echo docker/app/no-ca.pem
+}
+
+build() {
+    local log
+    log=$(mktemp)
+    say "building the images of this checkout"
+    if ! docker compose --progress plain build >"$log" 2>&1; then
+        tail -n 40 "$log" >&2
+        echo "The build failed; the whole log is in $log. Is the network there? Try again: make up" >&2
+        exit 1
+    fi
+    rm -f "$log"
+}
+
+explain() {
+    local name
+    docker compose ps --all --format 'table {{.Service}}\t{{.State}}\t{{.Health}}\t{{.Status}}' >&2
+    for name in $(docker compose ps --all --format '{{.Service}} {{.Health}}' |
+        awk '$2 != "healthy" { print $1 }'); do
+        echo "--- the last lines of $name:" >&2
+        docker compose logs --no-log-prefix --tail 15 "$name" >&2
+    done
+    echo "The stack is not healthy; the lines above say why. If a port is taken, change APP_PORT in" \
+        ".env; then: make up" >&2
+}
+
+case $(pwd -P) in
+/mnt/[a-z]/*)
+    echo "This checkout is on a Windows drive: slow, and changes are not seen at once. Clone it into" \
+        "the Linux file system (cd ~) for development." >&2
+    ;;
+esac
+
+CA_BUNDLE=$(network_certificates)
+REVISION=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+export CA_BUNDLE REVISION VERSION
+
+build
+if [ "$build_only" = --build-only ]; then
+    exit 0
+fi
+say "starting the stack"
+if ! docker compose up --detach --wait --remove-orphans; then
+    explain
+    exit 1
+fi
+say "all five services are healthy"
+
+address=$(docker compose port app 8000)
+cat <<EOF
+
+  MindGraph     http://$address        API: http://$address/docs
+  Register      with the invitation code DEMO-A1B2C of the demo school (not in production)
+  Walk through  bash examples/walkthrough.sh http://$address
+  Administrator docker compose exec app mindgraph users create-admin you@school.org
+  Look          make ps, make logs, make doctor
+  Stop          make down (the data is kept)
+
+EOF
