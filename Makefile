@@ -5,11 +5,9 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 
 COMPOSE := docker compose
-# Read by docker/images.sh as well as by Compose, so that one line in .env is enough.
-from_env = $(shell sed -n 's/^$(1)=//p' .env 2>/dev/null | tail -n 1)
-IMAGES ?= $(call from_env,IMAGES)
-REGISTRY_PREFIX ?= $(call from_env,REGISTRY_PREFIX)
-export IMAGES REGISTRY_PREFIX
+# In .env it is enough, as it is for Compose.
+IMAGES ?= $(shell sed -n "s/^IMAGES=['\"]\?\([a-z]*\).*/\1/p" .env 2>/dev/null | tail -n 1)
+export IMAGES
 
 .PHONY: help
 help: ## list the targets

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 import anyio.to_thread
 from fastapi import FastAPI
+from fastapi_swagger import patch_fastapi
 
 import app
 from app import api
@@ -28,12 +29,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="MindGraph",
         version=app.__version__,
         lifespan=_lifespan,
+        docs_url=None,
+        redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     application.state.settings = settings
     handlers.install(application)
     application.add_middleware(BodyLimit, limit_bytes=settings.request_body_limit_kb * 1024)
     application.add_middleware(RequestLog)
     api.install(application)
+    # Its files come from here: the framework's own page loads them from the internet.
+    patch_fastapi(application, docs_url="/docs")
     return application
 
 

@@ -1,4 +1,6 @@
 import argparse
+import signal
+from types import FrameType
 
 from app import logs, settings
 from app.cli import output
@@ -15,11 +17,18 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 def run(_options: argparse.Namespace) -> None:
     loaded = settings.load()
     logs.configure(loaded)
-    with embedded.servers(loaded) as local:
+    # Stopped at any point, also before the server runs, what was started is ended again.
+    signal.signal(signal.SIGTERM, _interrupt)
+    with server.listen(loaded) as listener, embedded.servers(loaded) as local:
         init_db(local)
         vectors.ensure_collections(local)
         with embedded.worker(local):
-            output.say(f"MindGraph runs on http://{local.app_host}:{local.app_port}")
+            host, port = listener.getsockname()[:2]
+            output.say(f"MindGraph runs on http://{host}:{port}")
             output.say(f"API: /docs   data: {local.data_dir.resolve()}   stop: Ctrl-C")
-            server.run_single(create_app, local)
+            server.run_single(create_app(local), listener)
     output.say("stopped; the data is kept")
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -43,15 +43,18 @@ def init_db(settings: Settings) -> InitReport:
     """Migrates to head, seeds an empty database, and checks the result against the models.
 
     Safe to call from any number of processes at once: one works, the others wait and then check.
-    A database that is at head is left alone after a look at its revision.
+    A database that is at head, or that a newer release has prepared, is left alone.
 
     Raises:
-        SchemaDiffers: the schema is not the models' one afterwards, or it is newer than this code.
+        SchemaDiffers: the schema is not the models' one afterwards.
         Unavailable: no connection within a minute, or another process holds the lock too long.
     """
     direct = engines.build_direct(settings, name="init")
     try:
         before = _wait_for_connection(direct)
+        if before and migrations.is_newer(before):
+            log.warning("a newer release has prepared the database", revision=before)
+            return InitReport(before, before, 0)
         # A kill between the migration and the seeds leaves a head without seeds.
         if before == migrations.head() and not seed.wanting(direct, settings):
             return InitReport(before, before, 0)
@@ -62,14 +65,14 @@ def init_db(settings: Settings) -> InitReport:
 
 
 def require_head(connection: Connection) -> str:
-    """The schema's revision. Raises SchemaDiffers unless it is the one that this code needs."""
+    """The schema's revision. Raises SchemaDiffers for one that is older than this code needs."""
     found = migrations.current(connection)
-    if found != migrations.head():
-        raise SchemaDiffers(
-            f"the database is at revision {found or 'none'}, this release needs "
-            f"{migrations.head()}; run `mindgraph init-db`"
-        )
-    return found
+    if found == migrations.head() or (found and migrations.is_newer(found)):
+        return found
+    raise SchemaDiffers(
+        f"the database is at revision {found or 'none'}, this release needs "
+        f"{migrations.head()}; run `mindgraph init-db`"
+    )
 
 
 def _prepare(direct: Engine, settings: Settings) -> InitReport:

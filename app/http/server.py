@@ -1,7 +1,9 @@
 """Runs the application: gunicorn with uvicorn workers, or one uvicorn in this process."""
 
 import logging
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import uvicorn
@@ -10,12 +12,17 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 from uvicorn_worker import UvicornWorker
 
+from app.errors import Conflict
 from app.settings import Settings
 
 GRACE_S = 20
 # A worker that doesn't report for so long is hung, and is replaced.
 HUNG_AFTER_S = 60
 KEEP_ALIVE_S = 65
+
+
+class PortTaken(Conflict):
+    """The port is taken; set APP_PORT to a free one."""
 
 
 class Logger(GunicornLogger):  # type: ignore[misc]
@@ -78,17 +85,33 @@ def run_workers(create_app: Callable[[Settings], FastAPI], settings: Settings) -
     ).run()
 
 
-def run_single(create_app: Callable[[Settings], FastAPI], settings: Settings) -> None:
+def listen(settings: Settings) -> socket.socket:
+    """A socket bound to the address of the settings. Raises PortTaken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in settings.app_host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.app_host, settings.app_port))
+    except OSError as error:
+        listener.close()
+        raise PortTaken(
+            f"can't listen on {settings.app_host}:{settings.app_port} ({error.strerror}); "
+            "set APP_PORT to a free port"
+        ) from error
+    return listener
+
+
+def run_single(application: FastAPI, listener: socket.socket) -> None:
     """Serves in this process until SIGINT or SIGTERM."""
-    uvicorn.run(
-        create_app(settings),
-        host=settings.app_host,
-        port=settings.app_port,
+    config = uvicorn.Config(
+        application,
         access_log=False,
         log_config=None,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
     )
+    # After a clean shutdown the server raises the signal again for whoever runs it.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def run_reloading(factory: str, settings: Settings, folder: str) -> None:

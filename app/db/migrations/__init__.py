@@ -31,6 +31,22 @@ def head() -> str:
     return revision
 
 
+@cache
+def known() -> frozenset[str]:
+    """Every revision that this code can reach or come from."""
+    script = ScriptDirectory.from_config(config())
+    return frozenset(one.revision for one in script.walk_revisions())
+
+
+def is_newer(revision: str | None) -> bool:
+    """Whether a later release made this schema.
+
+    A migration lets the previous release run, so that going back is starting the old image; what
+    this code doesn't know is therefore good enough for it.
+    """
+    return revision is not None and revision not in known()
+
+
 def current(connection: Connection) -> str | None:
     """The revision that the database is at; None for a database without a schema."""
     if not inspect(connection).has_table("alembic_version"):
