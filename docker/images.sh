@@ -14,6 +14,7 @@ offline=$here/offline
 mode=${IMAGES:-auto}
 work=${TMPDIR:-/tmp}/mindgraph-images-$(id -u)
 plan=''
+child=''
 
 say() { printf 'images: %s\n' "$*" >&2; }
 
@@ -93,6 +94,15 @@ clean_work() {
   chmod 0755 "$work"
 }
 
+# Ends what still runs for this run, and takes its files away.
+stop() {
+  if [ -n "$child" ]; then
+    kill "$child" 2>/dev/null || true
+    wait "$child" 2>/dev/null || true
+  fi
+  rm -rf "$work" 2>/dev/null || true
+}
+
 # pull KIND...: stops at the first image that the registry doesn't give; its reason is in $work/why.
 pull() {
   local kind ref
@@ -110,7 +120,7 @@ pull() {
 
 # run_quietly WHAT COMMAND...: the output goes to a log of which the end is shown on failure.
 run_quietly() {
-  local what=$1 started=$SECONDS child
+  local what=$1 started=$SECONDS
   shift
   say "$what"
   "$@" >"$work/log" 2>&1 9>&- &
@@ -120,9 +130,11 @@ run_quietly() {
     if (((SECONDS - started) % 10 == 9)); then say "$what, $((SECONDS - started)) s"; fi
   done
   if wait "$child"; then
+    child=''
     say "$what: done in $((SECONDS - started)) s"
     return
   fi
+  child=''
   tail -n 40 "$work/log" >&2
   fail "$what failed; the lines above say why."
 }
@@ -160,6 +172,7 @@ ca_bundle() {
   echo "$work/no-ca.pem"
 }
 
+# Only for run_quietly: it becomes the command, so that a signal reaches that.
 compose_build() {
   local kind names=()
   for kind in $(kinds); do
@@ -167,7 +180,7 @@ compose_build() {
     names+=("$(tr '[:lower:]' '[:upper:]' <<<"$kind")_HASH=$(field "$kind" 3)")
   done
   if [ "$fresh" = yes ]; then set -- --no-cache "$@"; fi
-  env -u COMPOSE_FILE -u COMPOSE_PROJECT_NAME -u COMPOSE_PROFILES "${names[@]}" \
+  exec env -u COMPOSE_FILE -u COMPOSE_PROJECT_NAME -u COMPOSE_PROFILES "${names[@]}" \
     DEBIAN_IMAGE="$(built_name debian)" CA_BUNDLE="$(ca_bundle)" PIP_INDEX_URL="${PIP_INDEX_URL:-}" \
     docker compose --progress plain --file "$offline/compose.yaml" build "$@"
 }
@@ -235,7 +248,7 @@ main() {
   if [ "$command" = ensure ] && [ -n "$(missing)" ] || [ "$command" = refresh ]; then
     lock
     clean_work
-    trap 'rm -rf "$work" 2>/dev/null || true' EXIT
+    trap stop EXIT
     if [ "$fresh" = yes ]; then wanted=$(kinds); else wanted=$(missing); fi
     # shellcheck disable=SC2086  # words are wanted
     if [ -n "$wanted" ]; then get $wanted; fi

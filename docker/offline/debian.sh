@@ -27,7 +27,7 @@ ensure_mmdebstrap() {
 
 # path-exclude: manuals and translations are half of the size and nobody reads them in a container.
 bootstrap() {
-  local sources=()
+  local sources=() as_root=()
   # With a mirror given, mmdebstrap would leave out the updates; with none it knows them by itself.
   if [ -n "${DEBIAN_MIRROR:-}" ]; then
     sources=("deb $DEBIAN_MIRROR trixie main" "deb $DEBIAN_MIRROR trixie-updates main")
@@ -35,7 +35,11 @@ bootstrap() {
   if [ -n "${DEBIAN_MIRROR:-}" ] && [ -n "${DEBIAN_SECURITY_MIRROR:-}" ]; then
     sources+=("deb $DEBIAN_SECURITY_MIRROR trixie-security main")
   fi
-  mmdebstrap --quiet --variant=minbase --include=ca-certificates,netbase,tzdata \
+  # Without user namespaces, only root may make the file system of another system.
+  if [ "$(id -u)" != 0 ] && ! unshare --user --map-auto --map-root-user true 2>/dev/null; then
+    as_root=(sudo)
+  fi
+  exec "${as_root[@]}" mmdebstrap --quiet --variant=minbase --include=ca-certificates,netbase,tzdata \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-include=/usr/share/doc/*/copyright' \

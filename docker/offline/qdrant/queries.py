@@ -32,7 +32,7 @@ def query_from(body: Any, shard: edge.EdgeShard) -> edge.QueryRequest:
     scoring, filter_ = scoring_from(body, shard)
     return built(
         edge.QueryRequest,
-        or_default(body.get("limit"), DEFAULT_LIMIT),
+        limit_from(body),
         offset=or_default(body.get("offset"), 0),
         query=scoring,
         prefetches=prefetches,
@@ -53,7 +53,7 @@ def search_from(body: Any) -> edge.QueryRequest:
         vector, using = require(vector, "vector", "vector"), vector.get("name")
     return built(
         edge.QueryRequest,
-        require(body, "limit", "search"),
+        limit_from(body),
         offset=or_default(body.get("offset"), 0),
         query=built(edge.Query.Nearest, vector_from(vector), using),
         with_vector=with_vector_from(body.get("with_vector")),
@@ -78,7 +78,7 @@ def prefetch_from(body: Any, shard: edge.EdgeShard) -> edge.Prefetch:
     scoring, filter_ = scoring_from(body, shard)
     return built(
         edge.Prefetch,
-        or_default(body.get("limit"), DEFAULT_LIMIT),
+        limit_from(body),
         query=scoring,
         prefetches=inner,
         params=params_from(body.get("params")),
@@ -207,3 +207,12 @@ def with_vector_from(body: Any) -> Any:
 
 def or_default(value: Any, default: int) -> Any:
     return default if value is None else value
+
+
+def limit_from(body: Json) -> int:
+    limit = or_default(body.get("limit"), DEFAULT_LIMIT)
+    if not isinstance(limit, int) or isinstance(limit, bool):
+        raise BadRequest("limit must be a whole number")
+    if limit < 1:
+        raise ApiError(422, "Validation error in JSON body: limit must be 1 or larger")
+    return limit

@@ -127,13 +127,10 @@ def scroll(ask: Ask) -> Any:
     order_by = queries.order_by_from(ask.body.get("order_by"))
     if order_by is not None and ask.body.get("offset") is not None:
         raise BadRequest("Cannot use an `offset` when using `order_by`")
-    limit = queries.or_default(ask.body.get("limit"), queries.DEFAULT_LIMIT)
-    if not isinstance(limit, int) or limit < 1:
-        raise BadRequest("limit must be 1 or larger")
     request = built(
         edge.ScrollRequest,
         offset=ask.body.get("offset"),
-        limit=limit,
+        limit=queries.limit_from(ask.body),
         filter=filter_from(ask.body.get("filter")),
         with_payload=queries.with_payload_from(ask.body.get("with_payload"), default=True),
         with_vector=queries.with_vector_from(ask.body.get("with_vector")),
@@ -157,7 +154,7 @@ def facet(ask: Ask) -> Any:
     request = built(
         edge.FacetRequest,
         require(ask.body, "key", "facet"),
-        queries.or_default(ask.body.get("limit"), queries.DEFAULT_LIMIT),
+        queries.limit_from(ask.body),
         bool(ask.body.get("exact")),
         filter_from(ask.body.get("filter")),
     )

@@ -72,7 +72,8 @@ class ApiKey:
 
 
 def greeting(engine: str) -> Endpoint:
-    body = {"title": "qdrant - vector search engine", "version": API_VERSION, "offline": engine}
+    title = f"qdrant - vector search engine (offline image: {engine})"
+    body = {"title": title, "version": API_VERSION, "offline": engine}
 
     async def greet(_: Request) -> Response:
         return JSONResponse(body)
