@@ -3,6 +3,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 MAKEFLAGS += --no-print-directory
+# Each target builds on what the one before it has set up.
+.NOTPARALLEL:
 
 COMPOSE := docker compose
 # In .env it is enough, as it is for Compose.

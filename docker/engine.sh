@@ -7,13 +7,15 @@
 #
 # ENGINE=install  install an engine in WSL although Docker Desktop is on this computer
 # ENGINE_WAIT     seconds that a started engine has to answer (60)
+# ENGINE_LOG      where a dockerd started by hand writes (/var/log/dockerd.log)
+# ENGINE_PATH     where to look for programs besides PATH
 set -euo pipefail
 
-readonly ENGINE_NEEDED=20.10 COMPOSE_NEEDED=2.20 LOG=/var/log/dockerd.log
+readonly ENGINE_NEEDED=20.10 COMPOSE_NEEDED=2.20 LOG=${ENGINE_LOG:-/var/log/dockerd.log}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 action=${1:-ensure}
 # Debian keeps dockerd and service where an ordinary user's PATH does not look.
-PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+PATH=$PATH:${ENGINE_PATH-/usr/local/sbin:/usr/sbin:/sbin}
 
 say() { printf 'engine: %s\n' "$*"; }
 

@@ -78,6 +78,8 @@ class Generators:
     def make(self, name: str) -> str:
         if name not in self.made:
             self.made[name] = self.from_environment(name) or self.fresh(self.kinds[name])
+            if self.kinds[name] == "port":
+                self.ports.add(self.made[name])
         return self.made[name]
 
     def from_environment(self, name: str) -> str:
@@ -102,7 +104,6 @@ class Generators:
             random.SystemRandom().shuffle(wanted)
         for port in wanted:
             if str(port) not in self.ports and is_free(port):
-                self.ports.add(str(port))
                 return str(port)
         reach = f"{min(wanted)} to {max(wanted)}"
         raise Refusal(f"no port from {reach} is free: stop a program or set the port yourself")
@@ -212,19 +213,20 @@ def write(target: Path, text: str) -> None:
     for leftover in target.parent.glob(target.name + ".*.tmp"):
         leftover.unlink()
     owner = (target if target.exists() else target.parent).stat()
-    handle, temporary = tempfile.mkstemp(".tmp", target.name + ".", target.parent)
+    handle, name = tempfile.mkstemp(".tmp", target.name + ".", target.parent)
+    temporary = Path(name)
     try:
-        with open(handle, "wb") as file:
+        with os.fdopen(handle, "wb") as file:
             if os.geteuid() == 0:
                 # `sudo make up` must not leave the user with a file that only root can read.
                 os.fchown(handle, owner.st_uid, owner.st_gid)
             file.write(text.encode("utf-8", "surrogateescape"))
             file.flush()
             os.fsync(handle)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+            temporary.unlink()
         raise
 
 
@@ -243,11 +245,13 @@ def one_at_a_time(folder: Path) -> Iterator[None]:
 
 def close_to_others(target: Path, label: str, quiet: bool) -> None:
     mode = stat.S_IMODE(target.stat().st_mode)
+    if mode == 0o600:
+        return
     target.chmod(0o600)
     if stat.S_IMODE(target.stat().st_mode) != 0o600:
         fix = "move the checkout to a Linux disk"
         print(f"{label} can be read by others, as this disk keeps no modes: {fix}", file=sys.stderr)
-    elif mode != 0o600 and not quiet:
+    elif not quiet:
         print(f"{label}: mode set to 0600 (it was {mode:04o})")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib.util
 import os
 import re
@@ -40,7 +41,8 @@ GOOD = "a-long-enough-Value-42"
 
 def load_format() -> ModuleType:
     spec = importlib.util.spec_from_file_location("env_format", DOCKER / "env_format.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules["env_format"] = module
     spec.loader.exec_module(module)
@@ -202,8 +204,12 @@ def test_a_checkout_seen_through_a_symlink_keeps_its_project_name(tmp_path: Path
 def listener(port: int, address: str = "127.0.0.1") -> socket.socket:
     opened = socket.socket()
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    opened.bind((address, port))
-    opened.listen()
+    try:
+        opened.bind((address, port))
+        opened.listen()
+    except OSError:
+        opened.close()
+        raise
     return opened
 
 
@@ -228,6 +234,9 @@ def test_two_ports_of_one_file_differ(tmp_path: Path) -> None:
     app_port = two.values()["APP_PORT"]
     two.write(f"APP_PORT={app_port}\n")
     two.run()
+    assert two.values()["QDRANT_PORT"] != app_port
+    two.file.unlink()
+    two.run(extra={"APP_PORT": app_port})
     assert two.values()["QDRANT_PORT"] != app_port
 
 
@@ -483,6 +492,36 @@ def test_a_run_killed_at_any_moment_leaves_the_old_file_or_the_new_one(checkout:
         assert left == before or len(checkout.values()) == 5
     assert checkout.run().returncode == 0
     assert sorted(path.name for path in checkout.folder.iterdir()) == [".env", ".env.example"]
+
+
+def test_a_run_waits_for_the_one_that_is_at_work(checkout: Checkout) -> None:
+    folder = os.open(checkout.folder, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    running = subprocess.Popen(
+        checkout.command(), env=checkout.environ(), stdout=subprocess.PIPE, text=True
+    )
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            running.wait(timeout=1)
+        assert not checkout.file.exists()
+        before = checkout.write(
+            EXAMPLE.replace("PASSWORD=", f"PASSWORD={GOOD}").replace("E=\n", "E=a\n")
+        )
+    finally:
+        os.close(folder)
+    said = running.communicate(timeout=60)[0]
+    assert (running.returncode, said) == (0, "")
+    assert checkout.file.read_bytes() == before
+
+
+def test_the_file_belongs_to_whom_the_checkout_belongs(checkout: Checkout) -> None:
+    if os.geteuid() == 0:
+        os.chown(checkout.folder, 65534, 65534)
+    assert checkout.run().returncode == 0
+    assert checkout.file.stat().st_uid == checkout.folder.stat().st_uid
+    checkout.write(checkout.file.read_text().replace("ENVIRONMENT=development\n", ""))
+    assert checkout.run().stdout == ".env: added ENVIRONMENT\n"
+    assert checkout.file.stat().st_uid == checkout.folder.stat().st_uid
 
 
 def test_runs_at_the_same_time_agree_on_one_file(checkout: Checkout) -> None:

@@ -19,7 +19,8 @@ DOCKER = Path(__file__).resolve().parents[2] / "docker"
 
 def load_format() -> ModuleType:
     spec = importlib.util.spec_from_file_location("env_format", DOCKER / "env_format.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     sys.modules["env_format"] = module
     spec.loader.exec_module(module)
