@@ -12,18 +12,29 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from app.settings import Settings
 
 SECRET_FIELD = re.compile(r"passw|secret|token|api_?key|cookie|authorization|invitation", re.I)
-# user:password@ in any URL that a library puts into a message.
-URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*:)[^\s/@]+(@)")
+# user:password@ in any URL that a library puts into a message. Up to the last @, because an unquoted
+# password may hold one, or a slash; a port and a path are no password.
+URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*:)(?!\d{1,5}(?:[/?#\s]|$))\S*(@)")
 REDACTED = "[redacted]"
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     for key, value in event.items():
-        if SECRET_FIELD.search(key):
-            event[key] = REDACTED
-        elif isinstance(value, str):
-            event[key] = URL_PASSWORD.sub(rf"\1{REDACTED}\2", value)
+        event[key] = _redacted(key, value)
     return event
+
+
+def _redacted(key: str, value: Any) -> Any:
+    if SECRET_FIELD.search(key):
+        return REDACTED
+    if isinstance(value, dict):
+        return {inner: _redacted(str(inner), of) for inner, of in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_redacted(key, one) for one in value]
+    if isinstance(value, str | bytes | BaseException):
+        text = value if isinstance(value, str) else repr(value)
+        return URL_PASSWORD.sub(rf"\1{REDACTED}\2", text)
+    return value
 
 
 def configure(settings: Settings) -> None:

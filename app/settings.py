@@ -1,9 +1,11 @@
 """Every setting of the service, and the only reader of the environment."""
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from pydantic import (
     BaseModel,
@@ -20,6 +22,19 @@ WEAK_SECRETS = frozenset(
     {"", "admin", "changeme", "mindgraph", "password", "postgres", "redis", "secret", "test"}
 )
 SHORTEST_PRODUCTION_SECRET = 16
+FEWEST_CHARACTERS = 5
+
+# What an address begins with, and one to copy.
+DATABASE_ADDRESS = (
+    r"(postgres(ql)?(\+psycopg2)?|sqlite(\+pysqlite)?)://",
+    "postgresql://user:password@host/name, or sqlite:///file",
+)
+ADDRESSES = {
+    "database_owner_url": DATABASE_ADDRESS,
+    "database_url": DATABASE_ADDRESS,
+    "qdrant_url": (r"https?://", "http://host:6333"),
+    "redis_url": (r"(rediss?|unix)://", "redis://:password@host:6379/0"),
+}
 
 
 class SettingsError(ValueError):
@@ -121,7 +136,7 @@ class Settings(BaseModel):
 
     @model_validator(mode="after")
     def _check(self) -> "Settings":
-        problems = self._missing()
+        problems = self._missing() + self._unsendable() + self._unreachable()
         if self.production:
             problems += self._weak()
         if problems:
@@ -136,22 +151,47 @@ class Settings(BaseModel):
             problems.append("QDRANT_PATH: set together with QDRANT_URL; remove one of the two")
         return problems
 
+    def _unsendable(self) -> list[str]:
+        # It travels in an HTTP header, of which Qdrant reads printable ASCII alone.
+        key = self.qdrant_api_key.get_secret_value() if self.qdrant_api_key else ""
+        if key.isascii() and key.isprintable() and key == key.strip():
+            return []
+        return [
+            "QDRANT_API_KEY: an HTTP header can't carry it; use printable ASCII characters, "
+            "with no space at either end"
+        ]
+
+    def _unreachable(self) -> list[str]:
+        return [
+            f"{field.upper()}: no address that this service can use; write it like {example}"
+            for field, (beginning, example) in ADDRESSES.items()
+            if (value := self._plain(field)) and not re.match(beginning, value)
+        ]
+
     def _weak(self) -> list[str]:
-        secrets = ["database_password", "database_owner_password", "redis_password"]
+        return [
+            f"{field.upper()}: too weak for production; use at least "
+            f"{SHORTEST_PRODUCTION_SECRET} random characters (`make env` makes one)"
+            for field, secret in self._secrets()
+            if _is_weak(secret)
+        ]
+
+    def _secrets(self) -> Iterator[tuple[str, str]]:
+        fields = ["database_password", "database_owner_password", "redis_password"]
         if self.qdrant_url:
-            secrets.append("qdrant_api_key")
-        problems = []
-        for field in secrets:
-            secret: SecretStr | None = getattr(self, field)
-            if secret is None:
-                continue
-            value = secret.get_secret_value()
-            if value.lower() in WEAK_SECRETS or len(value) < SHORTEST_PRODUCTION_SECRET:
-                problems.append(
-                    f"{field.upper()}: too weak for production; use at least "
-                    f"{SHORTEST_PRODUCTION_SECRET} random characters (`make env` makes one)"
-                )
-        return problems
+            fields.append("qdrant_api_key")
+        for field in fields:
+            secret = self._plain(field)
+            if secret is not None:
+                yield field, secret
+        for field in ("database_url", "database_owner_url", "redis_url"):
+            inside = re.match(r"[^:/]+://[^:/@]*:(.*)@", self._plain(field) or "")
+            if inside:
+                yield field, unquote(inside[1])
+
+    def _plain(self, field: str) -> str | None:
+        value: SecretStr | str | None = getattr(self, field)
+        return value.get_secret_value() if isinstance(value, SecretStr) else value
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -164,18 +204,19 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         SettingsError: lists every unusable setting, a line each.
     """
     environ = os.environ if environ is None else environ
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     values: dict[str, str] = {}
     for field in Settings.model_fields:
-        value = _lookup(field.upper(), environ, problems)
+        try:
+            value = _lookup(field.upper(), environ)
+        except SettingsError as error:
+            problems[field.upper()] = str(error)
+            continue
         if value is not None:
             values[field] = value
-    try:
-        settings = Settings.model_validate(values)
-    except ValidationError as error:
-        problems += _describe(error)
-    if problems:
-        raise SettingsError("\n".join(problems))
+    settings = _validate(values, problems)
+    if settings is None or problems:
+        raise SettingsError("\n".join(problems.values()))
     return settings
 
 
@@ -186,29 +227,57 @@ def forget_owner() -> None:
         os.environ.pop(f"{name}_FILE", None)
 
 
-def _lookup(name: str, environ: Mapping[str, str], problems: list[str]) -> str | None:
+def _lookup(name: str, environ: Mapping[str, str]) -> str | None:
     value = environ.get(name) or None
     path = environ.get(f"{name}_FILE") or None
     if path is None:
         return value
     if value is not None:
-        problems.append(f"{name}: set together with {name}_FILE; remove one of the two")
-        return None
+        raise SettingsError(f"{name}: set together with {name}_FILE; remove one of the two")
     try:
         return Path(path).read_text(encoding="utf-8").rstrip("\r\n") or None
     except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{name}_FILE: can't read {path} ({error}); check the path and its mode")
-        return None
+        raise SettingsError(
+            f"{name}_FILE: can't read {path} ({_reason(error)}); check the path and its mode"
+        ) from error
 
 
-def _describe(error: ValidationError) -> list[str]:
-    lines: list[str] = []
+def _reason(error: OSError | UnicodeDecodeError) -> str:
+    # The text of a decoding error would show a byte of the secret.
+    return error.strerror or type(error).__name__ if isinstance(error, OSError) else "no UTF-8 text"
+
+
+def _validate(values: dict[str, str], problems: dict[str, str]) -> Settings | None:
+    """The settings; or None, with every problem added under its place."""
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        for place, line in _describe(error):
+            problems.setdefault(place, line)
+        broken = {problem["loc"][0] for problem in error.errors() if problem["loc"]}
+    if broken:
+        # Settings are compared with each other only when each of them is right by itself.
+        _validate({k: value for k, value in values.items() if k not in broken}, problems)
+    return None
+
+
+def _describe(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """The place and the line of each problem."""
     for problem in error.errors(include_url=False, include_input=False):
         if problem["type"] == "value_error" and not problem["loc"]:
             cause: Any = problem.get("ctx", {}).get("error")
-            lines += str(cause).split("\n")
+            yield from ((line.partition(":")[0], line) for line in str(cause).split("\n"))
             continue
         name, *inner = [str(part) for part in problem["loc"]]
-        where = f" (at {'.'.join(inner)})" if inner else ""
-        lines.append(f"{name.upper()}{where}: {problem['msg'][:1].lower()}{problem['msg'][1:]}")
-    return lines
+        place = name.upper() + (f" (at {'.'.join(inner)})" if inner else "")
+        yield place, f"{place}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+
+
+def _is_weak(secret: str) -> bool:
+    letters = re.sub(r"[^a-z]+", "", secret.lower())
+    return (
+        len(secret) < SHORTEST_PRODUCTION_SECRET
+        or len(set(secret)) < FEWEST_CHARACTERS
+        or letters in WEAK_SECRETS - {""}
+        or "changeme" in letters
+    )

@@ -19,6 +19,9 @@ def run(_options: argparse.Namespace) -> None:
     logs.configure(loaded)
     # Stopped at any point, also before the server runs, what was started is ended again.
     signal.signal(signal.SIGTERM, _interrupt)
+    # A closed terminal stops it as well, except below nohup.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with server.listen(loaded) as listener, embedded.servers(loaded) as local:
         init_db(local)
         vectors.ensure_collections(local)

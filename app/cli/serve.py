@@ -4,6 +4,7 @@ from pathlib import Path
 import app
 from app import logs, settings
 from app.db.init import init_db
+from app.errors import Conflict
 from app.http import server
 from app.main import create_app
 from app.ops import vectors
@@ -18,6 +19,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     loaded = settings.load()
     logs.configure(loaded)
+    if loaded.qdrant_url is None and loaded.web_workers > 1 and not options.reload:
+        raise Conflict(
+            "QDRANT_URL is not set, and several processes can't share a folder of Qdrant: "
+            "set QDRANT_URL, or WEB_WORKERS=1, or use `mindgraph run`"
+        )
     init_db(loaded)
     vectors.ensure_collections(loaded)
     # The owner may change the schema. What serves requests doesn't need that.

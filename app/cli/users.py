@@ -34,9 +34,19 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _read_password() -> str:
+    # Python has none when it was started with standard input closed.
+    if sys.stdin is None:
+        raise InvalidInput("standard input is closed; pipe the password into it")
     if not sys.stdin.isatty():
-        return sys.stdin.readline().rstrip("\r\n")
+        return _read_line()
     password = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != password:
         raise InvalidInput("the two passwords differ; nothing was done")
     return password
+
+
+def _read_line() -> str:
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise InvalidInput("the password is no text; send it as UTF-8") from error

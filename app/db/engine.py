@@ -1,14 +1,20 @@
 """Builds engines. PostgreSQL is the real one; SQLite is the embedded default."""
 
+import os
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.pool import NullPool
 
 from app.db import sqlite
+from app.errors import Unavailable
 from app.settings import Settings
 
 IDLE_IN_TRANSACTION_TIMEOUT_MS = 60_000
+
+
+class FolderUnusable(Unavailable):
+    """The folder of the database file can't be written."""
 
 
 def url(settings: Settings, *, owner: bool = False) -> URL:
@@ -93,5 +99,15 @@ def _with_driver(given: URL) -> URL:
 
 def _with_folder(given: URL) -> URL:
     if given.database and given.database != ":memory:":
-        Path(given.database).parent.mkdir(parents=True, exist_ok=True)
+        _ensure_writable(Path(given.database).parent)
     return given
+
+
+def _ensure_writable(folder: Path) -> None:
+    problem = "permission denied"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = error.strerror or str(error)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FolderUnusable(f"can't write in {folder} ({problem}); set DATA_DIR to another folder")

@@ -78,6 +78,9 @@ def require_head(connection: Connection) -> str:
 def _prepare(direct: Engine, settings: Settings) -> InitReport:
     with direct.begin() as connection:
         before = migrations.current(connection)
+    if before and migrations.is_newer(before):
+        # Somebody else had the lock meanwhile.
+        return InitReport(before, before, 0)
     if before != migrations.head():
         _upgrade(direct, before)
     organizations = seed.seed(direct, settings)

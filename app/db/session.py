@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, exc
 from sqlalchemy.orm import Session, sessionmaker
 
+# Foreign keys are resolved by name: who writes users alone needs the organizations' model too.
+from app.db import registry, sqlite  # noqa: F401
 from app.errors import Conflict, Unavailable
 
 
@@ -57,6 +59,8 @@ def _translated() -> Iterator[None]:
     except exc.IntegrityError as error:
         raise Conflict from error
     except exc.OperationalError as error:
+        if sqlite.is_mistake(error.orig):
+            raise
         raise DatabaseUnavailable from error
     except exc.DBAPIError as error:
         if error.connection_invalidated:

@@ -16,6 +16,11 @@ def build(target: URL) -> Engine:
     return engine
 
 
+def is_mistake(error: BaseException | None) -> bool:
+    """Whether a statement is wrong: SQLite tells it by the same class as a file it can't use."""
+    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_ERROR
+
+
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     # The driver's own transaction handling opens no transaction before SELECT or DDL; we do.
     connection.isolation_level = None

@@ -21,8 +21,8 @@ def check(spec: Spec, *, limit_kb: int) -> Spec:
 
     Raises:
         InvalidSpec: too large (as UTF-8 JSON text), too deep, or a value that PostgreSQL or a
-            JavaScript client can't hold: NUL, half a surrogate pair, NaN, Infinity, an integer
-            beyond 2^53 - 1.
+            JavaScript client can't hold: NUL, half a surrogate pair, NaN, Infinity, a number
+            beyond 2^53 - 1, which PostgreSQL gives back as another integer.
     """
     for path, depth, value in _walk(spec):
         if depth > DEEPEST:
@@ -53,7 +53,7 @@ def _walk(spec: Spec) -> Iterator[tuple[str, int, object]]:
 
 
 def _shown(key: str) -> str:
-    return key.encode("ascii", "backslashreplace").decode().replace("\x00", "\\x00")[:60]
+    return key[:60].encode(errors="backslashreplace").decode().replace("\x00", "\\x00")
 
 
 def _problem(value: object) -> str | None:
@@ -64,8 +64,8 @@ def _problem(value: object) -> str | None:
             return "text must not contain half a surrogate pair"
     elif isinstance(value, bool) or value is None:
         return None
-    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
-        return f"an integer may be {LARGEST_INTEGER} at most"
     elif isinstance(value, float) and not math.isfinite(value):
         return "a number must be finite"
+    elif isinstance(value, int | float) and abs(value) > LARGEST_INTEGER:
+        return f"a number may be {LARGEST_INTEGER} at most"
     return None

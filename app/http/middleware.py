@@ -79,7 +79,8 @@ def _log_outcome(scope: Scope, status: int, start: float) -> None:
 
 def _request_id(scope: Scope) -> str:
     given = _header(scope, b"x-request-id")
-    if 8 <= len(given) <= LONGEST_REQUEST_ID and given.replace("-", "").isalnum():
+    plain = given.isascii() and given.replace("-", "").isalnum()
+    if plain and 8 <= len(given) <= LONGEST_REQUEST_ID:
         return given
     return uuid.uuid4().hex
 

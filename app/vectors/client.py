@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 from qdrant_client import QdrantClient
@@ -17,11 +18,13 @@ class QdrantUnavailable(Unavailable):
 
 
 def build(settings: Settings) -> QdrantClient:
-    """A client. With a server it connects at its first call; a folder is opened and locked now."""
+    """A client. With a server it connects at its first call; a folder is opened and locked now.
+
+    Raises:
+        QdrantUnavailable: the folder can't be written, or another process uses it.
+    """
     if settings.qdrant_url is None:
-        folder = settings.qdrant_path or settings.data_dir / "qdrant"
-        folder.mkdir(parents=True, exist_ok=True)
-        return QdrantClient(path=str(folder))
+        return _in_process(settings.qdrant_path or settings.data_dir / "qdrant")
     key = settings.qdrant_api_key
     with warnings.catch_warnings():
         # Inside of the stack there is no TLS on the way to Qdrant; its network is internal.
@@ -37,6 +40,21 @@ def build(settings: Settings) -> QdrantClient:
         )
 
 
+def _in_process(folder: Path) -> QdrantClient:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return QdrantClient(path=str(folder))
+    except OSError as error:
+        raise QdrantUnavailable(
+            f"can't write in {folder} ({error.strerror}); set DATA_DIR to a folder that can be used"
+        ) from error
+    except RuntimeError as error:
+        # The only one that it raises: one process at a time may have the folder.
+        raise QdrantUnavailable(
+            f"another process uses {folder}; stop it, or set QDRANT_URL to a server for both"
+        ) from error
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Raises QdrantUnavailable when Qdrant can't be used within the block."""
@@ -47,6 +65,10 @@ def translated() -> Iterator[None]:
 
 
 def version(client: QdrantClient) -> str:
-    """The server's version. Raises QdrantUnavailable."""
+    """The server's version, and whether it is the offline image's. Raises QdrantUnavailable."""
     with translated():
-        return str(client.info().version)
+        # The version is told to anybody, the collections only to those with the key.
+        client.get_collections()
+        found = client.info()
+    _, _, offline = found.title.partition(" (offline image: ")
+    return f"{found.version} ({offline.rstrip(')')}, offline image)" if offline else found.version

@@ -27,10 +27,10 @@ def ensure(client: QdrantClient, *, vector_size: int) -> bool:
         Whether this call made it.
     """
     with clients.translated():
-        if client.collection_exists(KNOWLEDGE):
-            return False
-        made = _create(client, vector_size)
-        _index_tenant(client)
+        made = not client.collection_exists(KNOWLEDGE) and _create(client, vector_size)
+        # Whoever made the collection may have been killed before it made the index.
+        if TENANT not in client.get_collection(KNOWLEDGE).payload_schema:
+            _index_tenant(client)
         return made
 
 
