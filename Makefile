@@ -52,6 +52,10 @@ images: engine env ## make sure that the base images are there
 build: images ## build the images of this checkout
 	@bash docker/up.sh --build-only
 
+.PHONY: bench-start
+bench-start: build ## how long the stack takes to start, beside the bare servers
+	@.venv/bin/python benchmarks/start_times.py
+
 # --- Without Docker ---
 
 .PHONY: venv run

@@ -12,8 +12,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from app.settings import Settings
 
 SECRET_FIELD = re.compile(r"passw|secret|token|api_?key|cookie|authorization|invitation", re.I)
-# user:password@ in any URL that a library puts into a message. Up to the last @, because an unquoted
-# password may hold one, or a slash; a port and a path are no password.
+# user:password@ in any URL that a library puts into a message. Up to the last @, because a password
+# that nobody quoted may hold one, or a slash; a port and what follows it are no password.
 URL_PASSWORD = re.compile(r"(\w+://[^\s:/@]*:)(?!\d{1,5}(?:[/?#\s]|$))\S*(@)")
 REDACTED = "[redacted]"
 

@@ -235,7 +235,8 @@ def _lookup(name: str, environ: Mapping[str, str]) -> str | None:
     if value is not None:
         raise SettingsError(f"{name}: set together with {name}_FILE; remove one of the two")
     try:
-        return Path(path).read_text(encoding="utf-8").rstrip("\r\n") or None
+        # As bytes: reading text would turn a carriage return inside of a password into a line feed.
+        return Path(path).read_bytes().decode().rstrip("\r\n") or None
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{name}_FILE: can't read {path} ({_reason(error)}); check the path and its mode"

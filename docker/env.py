@@ -50,8 +50,8 @@ class Outcome(NamedTuple):
 
 def weakness(name: str, value: str) -> str:
     """Why `value` is no secret, or nothing."""
-    if len(value) < 12:
-        return "is shorter than 12 characters"
+    if len(value) < 16:
+        return "is shorter than 16 characters"
     if value.lower() == name.lower():
         return "is its own name"
     letters = re.sub(r"[^a-z]+", "", value.lower())

@@ -16,8 +16,8 @@ def diagram_list_version(user_id: int) -> str:
     return f"diagrams:version:{user_id}"
 
 
-def diagram_list(user_id: int, version: str, page: str) -> str:
-    return f"diagrams:list:{user_id}:{version}:{page}"
+def diagram_list(user_id: int, version: str, limit: int) -> str:
+    return f"diagrams:list:{user_id}:{version}:{limit}"
 
 
 def purge() -> str:

@@ -21,6 +21,28 @@ def is_mistake(error: BaseException | None) -> bool:
     return isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_ERROR
 
 
+def prepare_for_migrations(connection: Connection) -> None:
+    """Lets a migration replace a table that others refer to. Not within a transaction.
+
+    The connection is closed after its use instead of going back to the pool.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    if not connection.connection.is_detached:
+        connection.detach()
+    raw.execute("PRAGMA foreign_keys=OFF")
+
+
+def check_foreign_keys(connection: Connection) -> None:
+    """Raises IntegrityError where a row refers to one that isn't there."""
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        table, row, target, _ = broken[0]
+        raise sqlite3.IntegrityError(
+            f"{len(broken)} rows refer to rows that are missing, first row {row} of {table}, "
+            f"to {target}"
+        )
+
+
 def _configure(connection: sqlite3.Connection, _record: Any) -> None:
     # The driver's own transaction handling opens no transaction before SELECT or DDL; we do.
     connection.isolation_level = None

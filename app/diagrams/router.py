@@ -31,10 +31,8 @@ Checked = Annotated[DiagramIn, Depends(checked)]
 
 @router.post("", status_code=201)
 def create(payload: Checked, user: CurrentUser, database: DatabaseOf, redis: RedisOf) -> DiagramOut:
-    with database.begin() as session:
-        diagram = service.create(session, user.id, payload)
-    cache.forget_list(redis, user.id)
-    return diagram
+    with cache.list_changing(redis, user.id), database.begin() as session:
+        return service.create(session, user.id, payload)
 
 
 @router.get("")
@@ -62,14 +60,11 @@ def replace(
     database: DatabaseOf,
     redis: RedisOf,
 ) -> DiagramOut:
-    with database.begin() as session:
-        diagram = service.replace(session, user.id, diagram_id, payload)
-    cache.forget_list(redis, user.id)
-    return diagram
+    with cache.list_changing(redis, user.id), database.begin() as session:
+        return service.replace(session, user.id, diagram_id, payload)
 
 
 @router.delete("/{diagram_id}", status_code=204)
 def delete(diagram_id: DiagramId, user: CurrentUser, database: DatabaseOf, redis: RedisOf) -> None:
-    with database.begin() as session:
+    with cache.list_changing(redis, user.id), database.begin() as session:
         service.delete(session, user.id, diagram_id)
-    cache.forget_list(redis, user.id)

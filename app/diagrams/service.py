@@ -1,5 +1,5 @@
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from redis import Redis
 from sqlalchemy.orm import Session
@@ -54,22 +54,23 @@ def delete(session: Session, user_id: int, diagram_id: str) -> None:
 def list_page(
     database: Database, redis: Redis, user_id: int, *, limit: int, cursor: str | None
 ) -> DiagramPage:
-    """A page of one's diagrams, newest first, from the cache where it is there.
+    """A page of one's diagrams, newest first.
+
+    First pages are cached. Others are asked for rarely, and a cursor can be written in many ways,
+    so that caching them would let anybody fill Redis.
 
     Raises:
         InvalidCursor.
     """
-    before = pagination.decode(cursor) if cursor else None
-    name = f"{limit}:{cursor or ''}"
+    if cursor:
+        return _read_page(database, user_id, limit, pagination.decode(cursor))
     version = cache.list_version(redis, user_id)
-    cached = cache.find_page(redis, user_id, version, name) if version else None
+    cached = cache.find_page(redis, user_id, version, limit) if version else None
     if cached is not None:
         return DiagramPage.model_validate_json(cached)
-    with database.read() as session:
-        found = queries.list_page(session, user_id, limit + 1, before)
-    page = _page(found, limit)
+    page = _read_page(database, user_id, limit, None)
     if version:
-        cache.store_page(redis, user_id, version, name, page.model_dump_json())
+        cache.store_page(redis, user_id, version, limit, page.model_dump_json())
     return page
 
 
@@ -92,7 +93,11 @@ def _require(session: Session, user_id: int, diagram_id: str) -> Diagram:
     return diagram
 
 
-def _page(found: list[DiagramSummary], limit: int) -> DiagramPage:
+def _read_page(
+    database: Database, user_id: int, limit: int, before: tuple[datetime, str] | None
+) -> DiagramPage:
+    with database.read() as session:
+        found = queries.list_page(session, user_id, limit + 1, before)
     items = found[:limit]
     more = len(found) > limit
     last = items[-1] if items else None

@@ -32,7 +32,8 @@ def check(spec: Spec, *, limit_kb: int) -> Spec:
             raise InvalidSpec(f"{path}: {problem}")
     size = len(json.dumps(spec, ensure_ascii=False, separators=(",", ":")).encode())
     if size > limit_kb * 1024:
-        raise InvalidSpec(f"$: {size // 1024} KB of JSON; {limit_kb} KB is the most")
+        # Rounded up, so that it is never the very number that is allowed.
+        raise InvalidSpec(f"$: {-(-size // 1024)} KB of JSON; {limit_kb} KB is the most")
     return spec
 
 

@@ -2,9 +2,11 @@
 
 import errno
 import logging
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 from typing import Any, ClassVar
 
 import uvicorn
@@ -44,6 +46,11 @@ class Worker(UvicornWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         logging.getLogger("uvicorn.error").propagate = True
+
+    def handle_exit(self, _number: int, _frame: FrameType | None) -> None:
+        # SIGQUIT, with which Gunicorn answers a SIGINT of its own. Uvicorn doesn't know it, and
+        # Gunicorn would wait for its patience to end.
+        signal.raise_signal(signal.SIGTERM)
 
 
 class _Gunicorn(BaseApplication):  # type: ignore[misc]

@@ -1,0 +1,133 @@
+"""Redis dies or loses everything while people read: no wrong answer, and nothing saved is lost."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+
+from tests.stack.kills import kill, kill_and_wait_for_restart, main_process_of
+from tests.stack.people import MIND_MAP, Person
+from tests.stack.stacks import Stack
+
+READERS = 3
+LOCK = "BEGIN; LOCK TABLE diagrams IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(60); COMMIT"
+
+
+class Reader(threading.Thread):
+    """Reads a diagram and the list in turn, and notes what it should not have been told."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.person = Person(url)
+        self.diagram = self.person.save()
+        self.stop = threading.Event()
+        self.right = 0
+        self.refused: set[str] = set()
+        self.wrong: list[str] = []
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            self.look(f"/api/diagrams/{self.diagram}")
+            self.look("/api/diagrams")
+
+    def look(self, path: str) -> None:
+        answer = self.person.http.get(path)
+        if answer.status_code == 200 and self.is_right(answer.json()):
+            self.right += 1
+        elif answer.status_code in (401, 503):
+            self.refused.add(answer.json()["error"])
+            self.person.http.post("/api/auth/login", json=self.person.account)
+        else:
+            self.wrong.append(f"{path}: {answer.status_code} {answer.text[:300]}")
+
+    def is_right(self, found: dict[str, object]) -> bool:
+        items = found.get("items")
+        if isinstance(items, list):
+            return [one["id"] for one in items] == [self.diagram]
+        return all(found[name] == MIND_MAP[name] for name in ("spec", "title"))
+
+
+@contextmanager
+def reading(stack: Stack) -> Iterator[list[Reader]]:
+    readers = [Reader(stack.url) for _ in range(READERS)]
+    for reader in readers:
+        reader.start()
+    try:
+        yield readers
+        stack.wait(lambda: stack.readiness().get("ready"), "the app is ready")
+        before = [reader.right for reader in readers]
+        stack.wait(
+            lambda: all(r.right > then + 10 for r, then in zip(readers, before, strict=True)),
+            "every reader reads again",
+        )
+    finally:
+        for reader in readers:
+            reader.stop.set()
+        for reader in readers:
+            reader.join()
+            reader.person.close()
+
+
+def redis_cli(stack: Stack, *command: str) -> str:
+    password = stack.env["REDIS_PASSWORD"]
+    done = stack.run_in("redis", "redis-cli", *command, REDISCLI_AUTH=password)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_kills_of_redis_during_reads_cause_no_wrong_answer_and_log_nobody_out(
+    stack: Stack,
+) -> None:
+    with reading(stack) as readers:
+        for _ in range(3):
+            kill_and_wait_for_restart(stack, "redis", main_process_of(stack.container("redis")))
+            stack.wait(lambda: stack.health("redis") == "healthy", "redis is healthy")
+    assert [reader.wrong for reader in readers] == [[]] * READERS
+    assert set().union(*(reader.refused for reader in readers)) <= {"RedisUnavailable"}
+
+
+def test_a_flush_during_reads_causes_no_wrong_answer(stack: Stack) -> None:
+    with reading(stack) as readers:
+        for _ in range(5):
+            assert redis_cli(stack, "FLUSHALL") == "OK"
+    assert [reader.wrong for reader in readers] == [[]] * READERS
+    assert set().union(*(reader.refused for reader in readers)) <= {"NotLoggedIn"}
+
+
+@pytest.mark.parametrize("change", ["create", "replace", "delete"])
+def test_a_write_whose_cache_could_not_be_cleared_shows_on_the_list(
+    stack: Stack, person: Person, change: str
+) -> None:
+    """Redis dies between the check of the session and the commit, and comes back as it was."""
+    first = person.save("first")
+    # Now the list is in the cache.
+    assert person.titles() == ["first"]
+    writes = {
+        "create": lambda: person.save("second"),
+        "replace": lambda: person.expect(
+            200, "PUT", f"/api/diagrams/{first}", {**MIND_MAP, "title": "changed"}
+        ),
+        "delete": lambda: person.expect(204, "DELETE", f"/api/diagrams/{first}"),
+    }
+    with ThreadPoolExecutor() as threads:
+        locker = threads.submit(stack.psql, "mindgraph_owner", LOCK)
+        stack.wait(lambda: waiting(stack, "wait_event = 'PgSleep'"), "the table is locked")
+        write = threads.submit(writes[change])
+        stack.wait(lambda: waiting(stack, "wait_event_type = 'Lock'"), "the write hangs")
+        kill(stack, main_process_of(stack.container("redis")))
+        (holder,) = waiting(stack, "wait_event = 'PgSleep'")
+        stack.sql("postgres", f"SELECT pg_terminate_backend({holder})")
+        write.result()
+        locker.result()
+    stack.wait_until_well()
+    after = {"create": ["second", "first"], "replace": ["changed"], "delete": []}
+    assert person.titles() == after[change]
+
+
+def waiting(stack: Stack, condition: str) -> list[str]:
+    """The process ids of the sessions in the database for which the condition is true."""
+    return stack.sql("postgres", f"SELECT pid FROM pg_stat_activity WHERE {condition}").split()

@@ -1,0 +1,35 @@
+import json
+from typing import Any
+
+from hypothesis import HealthCheck, assume, given
+from hypothesis import settings as examples
+
+from app.db.session import Database
+from app.diagrams import service
+from app.diagrams.schemas import DiagramIn
+from app.diagrams.spec import InvalidSpec, check
+from tests.people import ALICE
+from tests.unit.specs import SPECS, same
+
+
+@examples(
+    max_examples=80,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(spec=SPECS)
+def test_every_spec_that_is_accepted_comes_back_equal(
+    database: Database, spec: dict[str, Any]
+) -> None:
+    try:
+        check(spec, limit_kb=100)
+    except InvalidSpec:
+        assume(False)
+    payload = DiagramIn(title="水", diagram_type="mind_map", spec=spec)
+    with database.begin() as session:
+        made = service.create(session, ALICE.id, payload)
+    with database.read() as session:
+        found = service.require(session, ALICE.id, made.id)
+    assert same(found.spec, spec), json.dumps(spec)
+    # It may be saved again as it was read.
+    check(found.spec, limit_kb=100)

@@ -1,0 +1,44 @@
+"""Fixtures of the tests that run against whole stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from . import leftovers
+from .people import Person
+from .stacks import Stack, running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_of_dead_runs() -> None:
+    leftovers.remove_those_of_dead_runs()
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A running stack for the tests of one file, which must leave it well."""
+    with running() as stack:
+        yield stack
+
+
+@pytest.fixture
+def person(stack: Stack) -> Iterator[Person]:
+    someone = Person(stack.url)
+    yield someone
+    someone.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keeps the logs of a failed test's stacks and says where."""
+    report = yield
+    if report.failed:
+        values = getattr(item, "funcargs", {}).values()
+        for one in [value for value in values if isinstance(value, Stack)]:
+            kept = one.keep_logs(item.name)
+            report.sections.append(("stack", f"the logs of all services are in {kept}"))
+    return report

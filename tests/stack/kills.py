@@ -1,0 +1,49 @@
+"""kill -9 for processes of a stack, as an accident would do it."""
+
+from __future__ import annotations
+
+from docker.models.containers import Container
+
+from .stacks import Stack
+
+
+def init_of(container: Container) -> int:
+    """The engine's number for the first process of the container."""
+    return int(container.attrs["State"]["Pid"])
+
+
+def main_process_of(container: Container) -> int:
+    """The process below init."""
+    (child,) = children(container, init_of(container))
+    return child
+
+
+def child_of_main_process(container: Container) -> int:
+    return children(container, main_process_of(container))[0]
+
+
+def children(container: Container, parent: int) -> list[int]:
+    listed = container.top(ps_args="-o pid,ppid")
+    return [int(pid) for pid, above in listed["Processes"] if int(above) == parent]
+
+
+def kill(stack: Stack, pid: int) -> None:
+    """As root among all processes of the engine's machine, which need not be this one.
+
+    `docker kill` would not do: the engine takes that for a wish and doesn't start it again.
+    """
+    stack.engine.containers.run(
+        f"{stack.env['IMAGE_NAMESPACE']}-redis",
+        entrypoint=["bash", "-c", f"kill -9 {pid}"],
+        labels={"com.docker.compose.project": stack.project},
+        network_mode="none",
+        pid_mode="host",
+        remove=True,
+        user="0",
+    )
+
+
+def kill_and_wait_for_restart(stack: Stack, service: str, pid: int) -> None:
+    before = stack.state(service)["StartedAt"]
+    kill(stack, pid)
+    stack.wait(lambda: stack.state(service)["StartedAt"] != before, f"{service} was restarted")
