@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
+import docker
 import pytest
 from docker.errors import DockerException, ImageNotFound
 
-import docker
 from tests import servers
 
 KINDS = ("unit", "integration", "http", "cli", "migrations", "stack", "chaos")

@@ -8,6 +8,8 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,14 +18,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import docker
 import httpx
 import psutil
 import psycopg2
 import redis
 from docker.errors import DockerException, ImageNotFound, NotFound
 from docker.models.containers import Container
-
-import docker
 
 HOST = "127.0.0.1"
 RUN_LABEL = "org.mindgraph.test"
@@ -99,7 +100,9 @@ class Run:
                 return
             with _client() as client:
                 mine = f"{RUN_LABEL}={self.folder.name}"
-                found = client.containers.list(all=True, filters={"label": mine})
+                found = client.containers.list(
+                    all=True, ignore_removed=True, filters={"label": mine}
+                )
                 with ThreadPoolExecutor() as pool:
                     list(pool.map(_discard, found))
 
@@ -155,12 +158,17 @@ def _place() -> str:
 
 
 def _remove_leftovers(client: docker.DockerClient) -> None:
-    for container in client.containers.list(all=True, filters={"label": OWNER_LABEL}):
+    for container in client.containers.list(
+        all=True, ignore_removed=True, filters={"label": OWNER_LABEL}
+    ):
         with suppress(NotFound):
             *place, pid, born = container.labels[OWNER_LABEL].split(" ")
             here = " ".join(place) == _place()
             if _is_over(int(pid), float(born)) if here else container.status == "exited":
                 _discard(container)
+                shutil.rmtree(
+                    Path(tempfile.gettempdir(), container.labels[RUN_LABEL]), ignore_errors=True
+                )
 
 
 def _is_over(pid: int, born: float) -> bool:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import docker
 import psycopg2.extensions
 import pytest
 from psycopg2 import errors
 
-import docker
 from app.settings import Settings
 from tests.commands import wait_until
 from tests.databases import Backend, superuser

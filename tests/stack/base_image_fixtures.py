@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+import docker
 import pytest
 
-import docker
 from tests.stack.base_images import Containers, references, run_images
 
 

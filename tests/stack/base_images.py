@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import docker
 from docker.errors import APIError
 from docker.models.containers import Container
-
-import docker
 
 ROOT = Path(__file__).resolve().parents[2]
 LABEL = "org.mindgraph.test"

@@ -16,6 +16,13 @@ def _nothing_left_of_dead_runs() -> None:
     leftovers.remove_those_of_dead_runs()
 
 
+@pytest.fixture(scope="session")
+def unharmed_stack() -> Iterator[Stack]:
+    """A running stack for tests that only look at it or use it as people do."""
+    with running() as stack:
+        yield stack
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """A running stack for the tests of one file, which must leave it well."""

@@ -21,10 +21,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from docker.errors import APIError, NotFound
-
 import docker
 from docker import DockerClient
+from docker.errors import APIError, NotFound
 
 HOME = Path(tempfile.gettempdir()) / f"mindgraph-stacks-{os.getuid()}"
 PREFIX = "mg-test-"

@@ -15,11 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import docker
 import httpx
 from docker.errors import NotFound
 from docker.models.containers import Container
-
-import docker
 
 from . import leftovers
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 
+import pytest
+
 from .stacks import CHECKOUT, Stack
+
+
+@pytest.fixture(scope="module")
+def stack(unharmed_stack: Stack) -> Stack:
+    return unharmed_stack
 
 
 def in_shell(stack: Stack, script: str) -> list[str]:

@@ -3,11 +3,11 @@
 import gzip
 from typing import Any
 
+import docker
 import psycopg2
 import pytest
 from docker.models.containers import Container
 
-import docker
 from tests.stack.base_images import (
     HARDENED,
     Containers,

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import docker
 import httpx
 import pytest
 from docker.models.containers import Container
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-import docker
 from tests.stack.base_images import (
     HARDENED,
     Containers,

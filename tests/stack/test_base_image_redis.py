@@ -1,10 +1,10 @@
 """The contract of the redis image, official or offline."""
 
+import docker
 import pytest
 import redis
 from docker.models.containers import Container
 
-import docker
 from tests.stack.base_images import (
     HARDENED,
     Containers,

@@ -8,10 +8,10 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 
+import docker
 import pytest
 from docker.errors import ImageNotFound
 
-import docker
 from tests.stack import small_registry
 from tests.stack.base_images import KINDS, Containers, references, run_images
 

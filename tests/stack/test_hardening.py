@@ -20,6 +20,11 @@ WRITABLE = {
 }
 
 
+@pytest.fixture(scope="module")
+def stack(unharmed_stack: Stack) -> Stack:
+    return unharmed_stack
+
+
 def host_config(stack: Stack, service: str) -> dict[str, Any]:
     found: dict[str, Any] = stack.container(service).attrs["HostConfig"]
     return found

@@ -21,6 +21,11 @@ TICKS = os.sysconf("SC_CLK_TCK")
 ENGINE = ("dockerd", "containerd")
 
 
+@pytest.fixture(scope="module")
+def stack(unharmed_stack: Stack) -> Stack:
+    return unharmed_stack
+
+
 def used_s(container: Container) -> float:
     """CPU seconds of all processes of the container since it started, health checks included."""
     stats: Any = container.stats(stream=False, one_shot=True)

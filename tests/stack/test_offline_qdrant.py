@@ -4,11 +4,11 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import docker
 import httpx
 import pytest
 from docker.models.containers import Container
 
-import docker
 from tests.stack.base_images import (
     Containers,
     eventually,

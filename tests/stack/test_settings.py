@@ -68,12 +68,11 @@ def test_a_broken_line_is_named_and_nothing_is_changed(stack: Stack) -> None:
     assert stack.env_file.read_text("utf-8") == text
 
 
-@pytest.mark.parametrize("name", WEAK)
-def test_the_app_refuses_a_known_secret_in_production(stack: Stack, name: str) -> None:
-    stack.set(ENVIRONMENT="production", **{name: "changeme"})
+def test_the_app_refuses_known_secrets_in_production_and_names_them(stack: Stack) -> None:
+    stack.set(ENVIRONMENT="production", **dict.fromkeys(WEAK, "changeme"))
     done = serve(stack)
     assert done.returncode == 2, done.stderr
-    assert f"{name}: too weak for production" in done.stderr
+    assert [name for name in WEAK if f"{name}: too weak for production" not in done.stderr] == []
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,11 @@ except OSError as error:
 
 
 @pytest.fixture(scope="module")
+def stack(unharmed_stack: Stack) -> Stack:
+    return unharmed_stack
+
+
+@pytest.fixture(scope="module")
 def other() -> Iterator[Stack]:
     with running() as stack:
         yield stack
