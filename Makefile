@@ -53,8 +53,8 @@ build: images ## build the images of this checkout
 	@bash docker/up.sh --build-only
 
 .PHONY: bench-start
-bench-start: build ## how long the stack takes to start, beside the bare servers
-	@.venv/bin/python benchmarks/start_times.py
+bench-start: venv build ## how long the stack takes to start, beside the bare servers
+	@.venv/bin/python -m benchmarks.start_times
 
 # --- Without Docker ---
 

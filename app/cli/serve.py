@@ -1,11 +1,9 @@
 import argparse
-from pathlib import Path
 
-import app
 from app import logs, settings
 from app.db.init import init_db
 from app.errors import Conflict
-from app.http import server
+from app.http import reloading, server
 from app.main import create_app
 from app.ops import vectors
 
@@ -30,6 +28,6 @@ def run(options: argparse.Namespace) -> None:
     settings.forget_owner()
     served = settings.load()
     if options.reload:
-        server.run_reloading("app.main:create_app", served, str(Path(app.__file__).parent))
+        reloading.serve("app.main:create_app", served)
     else:
         server.run_workers(create_app, served)

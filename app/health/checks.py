@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from threading import Thread
 from typing import cast
 
 import structlog
@@ -18,15 +19,35 @@ from app.vectors import client as vectors
 
 log = structlog.get_logger(__name__)
 
+# Less than the probe of the container waits, so that the answer says who is down.
+PATIENCE_S = 3.5
+NO_ANSWER = ServiceHealth(
+    ok=False, version=None, ms=PATIENCE_S * 1000, problem=f"no answer within {PATIENCE_S} s"
+)
+
 
 def readiness(database: Database, redis: Redis, qdrant: QdrantClient) -> Readiness:
-    """Asks all of them, one after the other; a dead one doesn't keep the others from answering."""
-    services = {
-        "database": _ask(lambda: _database(database)),
-        "schema": _ask(lambda: _schema(database)),
-        "redis": _ask(lambda: _redis(redis)),
-        "qdrant": _ask(lambda: vectors.version(qdrant)),
+    """Asks all of them at once, and waits for none longer than `PATIENCE_S`."""
+    questions: dict[str, Callable[[], str]] = {
+        "database": lambda: _database(database),
+        "schema": lambda: _schema(database),
+        "redis": lambda: _redis(redis),
+        "qdrant": lambda: vectors.version(qdrant),
     }
+    answers: dict[str, ServiceHealth] = {}
+
+    def ask(name: str) -> None:
+        answers[name] = _ask(questions[name])
+
+    # Threads of their own, which the end of the process doesn't wait for: a database that hangs
+    # takes its statements along without a word, and they can't be ended from this side.
+    threads = [Thread(target=ask, args=(name,), daemon=True) for name in questions]
+    deadline = time.monotonic() + PATIENCE_S
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    services = {name: answers.get(name, NO_ANSWER) for name in questions}
     down = [name for name, health in services.items() if not health.ok]
     return Readiness(ready=not down, down=down, services=services)
 

@@ -1,3 +1,4 @@
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Response
 
 import app
@@ -15,9 +16,14 @@ async def alive() -> Alive:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-def ready(response: Response, database: DatabaseOf, redis: RedisOf, qdrant: QdrantOf) -> Readiness:
+async def ready(
+    response: Response, database: DatabaseOf, redis: RedisOf, qdrant: QdrantOf
+) -> Readiness:
     """Every service that this one needs answers and the schema is the right one; else 503."""
-    readiness = checks.readiness(database, redis, qdrant)
+    # Not in a thread of the pool that requests use: all of them may hang in a dead database.
+    readiness = await to_thread.run_sync(
+        checks.readiness, database, redis, qdrant, limiter=CapacityLimiter(1)
+    )
     if not readiness.ready:
         response.status_code = 503
     return readiness

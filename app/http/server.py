@@ -122,18 +122,3 @@ def run_single(application: FastAPI, listener: socket.socket) -> None:
     # After a clean shutdown the server raises the signal again for whoever runs it.
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[listener])
-
-
-def run_reloading(factory: str, settings: Settings, folder: str) -> None:
-    """Serves in a child that is started again at every change below `folder`; for development."""
-    uvicorn.run(
-        factory,
-        factory=True,
-        host=settings.app_host,
-        port=settings.app_port,
-        access_log=False,
-        log_config=None,
-        reload=True,
-        reload_dirs=[folder],
-        timeout_graceful_shutdown=1,
-    )

@@ -51,15 +51,16 @@ def test_a_wrong_password_of_the_app_is_not_healthy(stack: Stack) -> None:
     assert stack.run_in("redis", "mindgraph-probe", REDIS_PASSWORD="wrong").returncode != 0
 
 
-@pytest.mark.parametrize("service", ["redis", "qdrant"])
+@pytest.mark.parametrize("service", ["postgres", "redis", "qdrant"])
 def test_readyz_names_the_service_that_hangs(stack: Stack, service: str) -> None:
     container = stack.container(service)
     container.pause()
     try:
         probe = stack.run_in("app", "mindgraph-http-probe", "8000", "/readyz")
         assert probe.returncode == 1
-        assert service in probe.stdout, probe
-        assert service in stack.readiness()["down"]
+        name = {"postgres": "database"}.get(service, service)
+        assert name in probe.stdout, probe
+        assert name in stack.readiness()["down"]
     finally:
         container.unpause()
     stack.wait(lambda: stack.readiness().get("ready"), "the app is ready again")

@@ -30,9 +30,13 @@ def test_a_changed_file_is_served_without_a_restart_by_hand(tmp_path: Path) -> N
         stack.up()
         container = stack.container("app")
         assert not changed(stack)
+        worker = checkout / "app" / "jobs" / "worker.py"
+        announced = worker.read_text("utf-8").replace('"worker is ready"', '"new worker is ready"')
+        worker.write_text(announced, encoding="utf-8")
         router = checkout / "app" / "health" / "router.py"
         router.write_text(router.read_text("utf-8") + ROUTE, encoding="utf-8")
         stack.wait(lambda: changed(stack), "the change is served")
+        stack.wait(lambda: "new worker is ready" in stack.logs("worker"), "the worker is new")
         same = stack.container("app")
         assert same.id == container.id
         assert same.attrs["State"]["StartedAt"] == container.attrs["State"]["StartedAt"]
