@@ -8,6 +8,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 from _pytest.terminal import TerminalReporter
@@ -22,6 +23,13 @@ from tests.databases import Backend
 from tests.servers import HOST, Run, Servers, this_process
 
 RUN = pytest.StashKey[Run]()
+
+
+# No test asserts a time: the machine may be busy with others.
+hypothesis.settings.register_profile(
+    "mindgraph", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("mindgraph")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -8,14 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.cache import keys
 from tests.places import CHECKOUT
-
-# A busy machine is slow, not wrong.
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # Commands that leave nothing behind that is not there already.
 READING = {"close", "delete", "exists", "get", "info", "ping"}
@@ -53,7 +50,6 @@ def parameters(maker: Callable[..., str]) -> list[str]:
     return list(inspect.signature(maker).parameters)
 
 
-@PATIENT
 @given(one=calls(), other=calls())
 def test_different_things_have_different_keys(
     one: tuple[str, tuple[Any, ...]], other: tuple[str, tuple[Any, ...]]

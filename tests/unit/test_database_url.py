@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from psycopg2.extensions import make_dsn, parse_dsn
 from sqlalchemy import URL
@@ -12,8 +12,6 @@ from sqlalchemy import URL
 from app.db import engine
 from app.settings import load
 
-# A busy machine is slow, not wrong.
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 AWKWARD = "@:/?#[]%&'\"$ <>\\é"
 # What an environment variable can hold and PostgreSQL can compare.
 PASSWORDS = st.text(st.characters(exclude_characters="\0", codec="utf-8"), min_size=1)
@@ -25,7 +23,6 @@ def libpq_reads(url: URL) -> dict[str, Any]:
     return parse_dsn(make_dsn(**parameters))
 
 
-@PATIENT
 @given(password=PASSWORDS)
 @example(password=AWKWARD)
 @example(password=" ")
@@ -41,7 +38,6 @@ def test_any_password_reaches_libpq_unchanged(password: str) -> None:
     }
 
 
-@PATIENT
 @given(password=PASSWORDS)
 @example(password=AWKWARD)
 def test_a_quoted_password_in_an_address_reaches_libpq_unchanged(password: str) -> None:

@@ -6,14 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.diagrams.spec import DEEPEST, LARGEST_INTEGER, InvalidSpec, check
 from tests.unit.specs import SPECS, same
-
-# A busy machine is slow, not wrong.
-PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # A walk to one place in a spec: names of fields and positions in lists.
 PLACES = st.lists(st.text("abc", min_size=1, max_size=3) | st.integers(0, 3), max_size=8)
@@ -73,7 +70,6 @@ def refusal(spec: dict[str, Any], limit_kb: int = 500) -> str:
     return str(caught.value)
 
 
-@PATIENT
 @given(spec=GOOD)
 def test_what_is_accepted_survives_json_unchanged(spec: dict[str, Any]) -> None:
     assert check(spec, limit_kb=500) is spec
@@ -82,7 +78,6 @@ def test_what_is_accepted_survives_json_unchanged(spec: dict[str, Any]) -> None:
         assert same(json.loads(text.encode()), spec)
 
 
-@PATIENT
 @given(spec=SPECS)
 def test_a_spec_is_refused_exactly_when_it_holds_something_bad(spec: dict[str, Any]) -> None:
     bad = any(is_bad(value) for value in parts(spec))
@@ -113,14 +108,12 @@ def is_bad(value: object) -> bool:
     return False
 
 
-@PATIENT
 @given(value=BAD, place=PLACES)
 def test_a_refusal_names_the_place_of_a_bad_value(value: object, place: list[str | int]) -> None:
     spec, path = put(value, place)
     assert refusal(spec).startswith(f"{path}: ")
 
 
-@PATIENT
 @given(place=PLACES)
 def test_a_refusal_names_the_place_of_a_bad_key(place: list[str | int]) -> None:
     spec, path = put({"half \ud800": 1}, place)
