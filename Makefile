@@ -21,24 +21,29 @@ help: ## list the targets
 up: engine env images ## start the whole stack; sets up all that it needs
 	@bash docker/up.sh
 
-down: ## stop the stack; the data is kept
+down: made-env ## stop the stack; the data is kept
 	@$(COMPOSE) down --remove-orphans
 
-destroy: ## stop the stack and DELETE ALL ITS DATA, after a question
+destroy: made-env ## stop the stack and DELETE ALL ITS DATA, after a question
 	@bash docker/destroy.sh
 
 dev: engine env images ## the stack with live code: changes below app/ take effect at once
 	@bash docker/up.sh --build-only
+	@echo "==> when the app is healthy: http://127.0.0.1:$$(sed -n "s/^APP_PORT=['\"]\?\([0-9]*\).*/\1/p" .env)/docs   stop: Ctrl-C"
 	@$(COMPOSE) -f compose.yaml -f docker/app/dev.yaml up
 
-ps: ## the services and their health
+ps: made-env ## the services and their health
 	@$(COMPOSE) ps --all
 
-logs: ## follow the logs
+logs: made-env ## follow the logs
 	@$(COMPOSE) logs --follow --tail 100
 
-doctor: ## check every service of the running stack
+doctor: made-env ## check every service of the running stack
 	@$(COMPOSE) exec -T app mindgraph doctor
+
+.PHONY: made-env
+made-env:
+	@test -f .env || { echo "There is no .env and so no stack yet; run: make up" >&2; exit 1; }
 
 engine: ## make sure that there is a Docker Engine with Compose
 	@bash docker/engine.sh

@@ -37,14 +37,43 @@ build() {
 
 explain() {
     local name
-    docker compose ps --all --format 'table {{.Service}}\t{{.State}}\t{{.Health}}\t{{.Status}}' >&2
+    docker compose ps --all >&2
     for name in $(docker compose ps --all --format '{{.Service}} {{.Health}}' |
         awk '$2 != "healthy" { print $1 }'); do
         echo "--- the last lines of $name:" >&2
         docker compose logs --no-log-prefix --tail 15 "$name" >&2
     done
-    echo "The stack is not healthy; the lines above say why. If a port is taken, change APP_PORT in" \
-        ".env; then: make up" >&2
+    echo "The stack is not healthy; the lines above say why. Put it right, then: make up" >&2
+}
+
+# Address and port of the service, as Compose sees them in .env and the environment.
+published() {
+    docker compose config --format json | python3 -c '
+import json, sys
+port = json.load(sys.stdin)["services"]["app"]["ports"][0]
+print(port["host_ip"], port["published"])'
+}
+
+require_free_port() {
+    local host port
+    read -r host port < <(published)
+    if [ -n "$(docker compose ps --quiet --status running app 2>/dev/null)" ]; then
+        return
+    fi
+    if ! python3 - "$host" "$port" <<'PYTHON'; then
+import socket
+import sys
+
+with socket.socket() as probe:
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((sys.argv[1], int(sys.argv[2])))
+    except OSError:
+        sys.exit(1)
+PYTHON
+        echo "Port $port of $host is taken by another program; change APP_PORT in .env, then: make up" >&2
+        exit 1
+    fi
 }
 
 case $(pwd -P) in
@@ -63,6 +92,7 @@ build
 if [ "$build_only" = --build-only ]; then
     exit 0
 fi
+require_free_port
 say "starting the stack"
 if ! docker compose up --detach --wait --remove-orphans; then
     explain
@@ -71,10 +101,15 @@ fi
 say "all five services are healthy"
 
 address=$(docker compose port app 8000)
+address=${address/0.0.0.0/127.0.0.1}
+register="with an invitation code of your organization"
+if docker compose exec -T app sh -c '[ "$ENVIRONMENT" != production ]'; then
+    register="with the invitation code DEMO-A1B2C of the demo school"
+fi
 cat <<EOF
 
   MindGraph     http://$address        API: http://$address/docs
-  Register      with the invitation code DEMO-A1B2C of the demo school (not in production)
+  Register      $register
   Walk through  bash examples/walkthrough.sh http://$address
   Administrator docker compose exec app mindgraph users create-admin you@school.org
   Look          make ps, make logs, make doctor

@@ -24,10 +24,12 @@ COMMANDS = {
 
 FAILED = 1
 WRONG_USE = 2
+# As shells count a program that SIGINT ended.
+INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command. Returns 0, 1 when it failed, 2 when it can't run as it was called."""
+    """Runs one command. Returns 0, 1 when it failed, 2 when it can't run as called."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     parser = _parser(arguments[0] if arguments else None)
     options = parser.parse_args(arguments)
@@ -40,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         output.complain(f"mindgraph: {error.detail}")
         return FAILED
     except KeyboardInterrupt:
-        return FAILED
+        return INTERRUPTED
 
 
 def _parser(asked: str | None) -> argparse.ArgumentParser:

@@ -1,4 +1,5 @@
 import argparse
+import os
 import signal
 from types import FrameType
 
@@ -15,6 +16,8 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 
 def run(_options: argparse.Namespace) -> None:
+    # Password hashes and sessions are in the data folder.
+    os.umask(0o077)
     loaded = settings.load()
     logs.configure(loaded)
     # Stopped at any point, also before the server runs, what was started is ended again.

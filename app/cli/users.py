@@ -15,7 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create = commands.add_parser(
         "create-admin",
         help="make an administrator",
-        description="Makes an administrator. The password is asked for, or read from a pipe.",
+        description="Makes an administrator. The password, of 12 characters or more, "
+        "is asked for, or read from a pipe.",
     )
     create.add_argument("login", help="a phone number of 11 digits, or name@school.org")
     create.add_argument("--name", help="the name that others see")

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Thread
 from typing import cast
 
@@ -26,13 +27,22 @@ NO_ANSWER = ServiceHealth(
 )
 
 
-def readiness(database: Database, redis: Redis, qdrant: QdrantClient) -> Readiness:
+@dataclass(frozen=True)
+class Services:
+    """What the readiness depends on."""
+
+    database: Database
+    redis: Redis
+    qdrant: QdrantClient
+
+
+def readiness(services: Services) -> Readiness:
     """Asks all of them at once, and waits for none longer than `PATIENCE_S`."""
     questions: dict[str, Callable[[], str]] = {
-        "database": lambda: _database(database),
-        "schema": lambda: _schema(database),
-        "redis": lambda: _redis(redis),
-        "qdrant": lambda: vectors.version(qdrant),
+        "database": lambda: _database(services.database),
+        "schema": lambda: _schema(services.database),
+        "redis": lambda: _redis(services.redis),
+        "qdrant": lambda: vectors.version(services.qdrant),
     }
     answers: dict[str, ServiceHealth] = {}
 
@@ -47,9 +57,9 @@ def readiness(database: Database, redis: Redis, qdrant: QdrantClient) -> Readine
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    services = {name: answers.get(name, NO_ANSWER) for name in questions}
-    down = [name for name, health in services.items() if not health.ok]
-    return Readiness(ready=not down, down=down, services=services)
+    found = {name: answers.get(name, NO_ANSWER) for name in questions}
+    down = [name for name, health in found.items() if not health.ok]
+    return Readiness(ready=not down, down=down, services=found)
 
 
 def _ask(question: Callable[[], str]) -> ServiceHealth:

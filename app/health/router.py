@@ -1,12 +1,21 @@
+from typing import Annotated
+
 from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 import app
 from app.health import checks
 from app.health.schemas import Alive, Readiness
-from app.http.dependencies import DatabaseOf, QdrantOf, RedisOf
 
 router = APIRouter(tags=["health"])
+
+
+async def get_services(request: Request) -> checks.Services:
+    state = request.app.state
+    return checks.Services(state.database, state.redis, state.qdrant)
+
+
+ServicesOf = Annotated[checks.Services, Depends(get_services)]
 
 
 @router.get("/healthz")
@@ -16,14 +25,10 @@ async def alive() -> Alive:
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})
-async def ready(
-    response: Response, database: DatabaseOf, redis: RedisOf, qdrant: QdrantOf
-) -> Readiness:
+async def ready(response: Response, services: ServicesOf) -> Readiness:
     """Every service that this one needs answers and the schema is the right one; else 503."""
     # Not in a thread of the pool that requests use: all of them may hang in a dead database.
-    readiness = await to_thread.run_sync(
-        checks.readiness, database, redis, qdrant, limiter=CapacityLimiter(1)
-    )
+    readiness = await to_thread.run_sync(checks.readiness, services, limiter=CapacityLimiter(1))
     if not readiness.ready:
         response.status_code = 503
     return readiness

@@ -36,7 +36,7 @@ def examine(settings: Settings) -> list[Finding]:
     redis = cache.build(settings)
     qdrant = vectors.build(settings)
     try:
-        readiness = checks.readiness(database, redis, qdrant)
+        readiness = checks.readiness(checks.Services(database, redis, qdrant))
         found = [
             Finding(health.ok, name, f"{health.version or health.problem} ({health.ms} ms)")
             for name, health in readiness.services.items()

@@ -258,11 +258,13 @@ def test_data_is_in_named_volumes_and_nowhere_on_the_machine(config: dict[str, A
     }
 
 
-def test_the_service_starts_when_what_it_stands_on_is_healthy(config: dict[str, Any]) -> None:
+def test_the_service_starts_beside_what_it_stands_on_and_waits_for_it_by_itself(
+    config: dict[str, Any],
+) -> None:
     for name in ("app", "worker"):
         conditions = config["services"][name]["depends_on"]
         assert {on: of["condition"] for on, of in conditions.items()} == dict.fromkeys(
-            ("postgres", "qdrant", "redis"), "service_healthy"
+            ("postgres", "qdrant", "redis"), "service_started"
         )
 
 
