@@ -5,7 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 stamp=.venv/.made-from
-wanted=$(cat requirements-dev.lock pyproject.toml | sha256sum)
+# The place belongs to it: a copied environment runs the code of the checkout that it came from.
+wanted="$(cat requirements-dev.lock pyproject.toml | sha256sum) $PWD"
+exec 9<requirements-dev.lock
+if command -v flock >/dev/null && ! flock --nonblock 9; then
+    echo "==> another run makes .venv; waiting for it"
+    flock 9
+fi
 if [ -x .venv/bin/mindgraph ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
     exit 0
 fi

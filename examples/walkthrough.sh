@@ -58,7 +58,11 @@ wait_until_ready() {
 restart() {
     local published
     published=$(cd "$checkout" && docker compose port app 8000 2>/dev/null) || return 1
-    [ "${published##*:}" = "${url##*:}" ] || return 1
+    published=${published/0.0.0.0/127.0.0.1}
+    case ${url#*://} in
+    "$published" | "localhost:${published##*:}") ;;
+    *) return 1 ;;
+    esac
     (cd "$checkout" && docker compose --progress quiet restart app)
     wait_until_ready
 }

@@ -236,7 +236,6 @@ def _postgres(
             "DATABASE_OWNER_PASSWORD": secret["owner"],
             "DATABASE_PASSWORD": secret["app"],
             "DATABASE_READONLY_PASSWORD": secret["readonly"],
-            "PGDATA": "/var/lib/postgresql/data",
             "POSTGRES_DB": "mindgraph",
             "POSTGRES_INITDB_ARGS": "--data-checksums --auth-host=scram-sha-256",
             "POSTGRES_PASSWORD": secret["super"],

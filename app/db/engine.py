@@ -1,4 +1,7 @@
-"""Builds engines. PostgreSQL is the real one; SQLite is the embedded default."""
+"""Builds engines. PostgreSQL is the real one; SQLite is the embedded default.
+
+All of them hide parameters: a message of an error would carry hashes of passwords into the log.
+"""
 
 import os
 from pathlib import Path
@@ -61,6 +64,7 @@ def build(settings: Settings, *, name: str, threads: int) -> Engine:
         pool_timeout=settings.database_pool_timeout_s,
         pool_pre_ping=True,
         connect_args=_connect_args(settings, name),
+        hide_parameters=True,
     )
 
 
@@ -69,7 +73,12 @@ def build_direct(settings: Settings, *, name: str) -> Engine:
     target = url(settings, owner=True)
     if target.get_backend_name() == "sqlite":
         return sqlite.build(_with_folder(target))
-    return create_engine(target, poolclass=NullPool, connect_args=_connect_args(settings, name))
+    return create_engine(
+        target,
+        poolclass=NullPool,
+        connect_args=_connect_args(settings, name),
+        hide_parameters=True,
+    )
 
 
 def _connect_args(settings: Settings, name: str) -> dict[str, object]:

@@ -10,6 +10,8 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.db import registry, sqlite  # noqa: F401
 from app.errors import Conflict, Unavailable
 
+READ_ONLY_SQL_TRANSACTION = "25006"
+
 
 class DatabaseUnavailable(Unavailable):
     """The database doesn't answer; try again shortly."""
@@ -50,6 +52,11 @@ class Database:
         self.engine.dispose()
 
 
+def _is_read_only(error: exc.DBAPIError) -> bool:
+    """Whether the server takes no writes now, as a standby or one whose disk is nearly full."""
+    return getattr(error.orig, "pgcode", None) == READ_ONLY_SQL_TRANSACTION
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
@@ -63,6 +70,6 @@ def _translated() -> Iterator[None]:
             raise
         raise DatabaseUnavailable from error
     except exc.DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or _is_read_only(error):
             raise DatabaseUnavailable from error
         raise

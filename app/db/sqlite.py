@@ -10,7 +10,7 @@ BUSY_TIMEOUT_MS = 10_000
 
 def build(target: URL) -> Engine:
     """An engine whose connections use WAL, wait for a busy writer and check foreign keys."""
-    engine = create_engine(target, connect_args={"check_same_thread": False})
+    engine = create_engine(target, connect_args={"check_same_thread": False}, hide_parameters=True)
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine

@@ -55,9 +55,9 @@ def list_changing(redis: Redis, user_id: int) -> Iterator[None]:
 
 
 def forget_list(redis: Redis, user_id: int) -> None:
+    """Ends the list's version. The next reader makes a new one.
+
+    A deletion, because a full Redis refuses everything else.
+    """
     with client.lenient():
-        redis.set(
-            keys.diagram_list_version(user_id),
-            secrets.token_hex(8),
-            ex=keys.DIAGRAM_LIST_VERSION_TTL,
-        )
+        redis.delete(keys.diagram_list_version(user_id))

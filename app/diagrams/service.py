@@ -1,6 +1,7 @@
 import uuid
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
 from redis import Redis
 from sqlalchemy.orm import Session
 
@@ -65,9 +66,9 @@ def list_page(
     if cursor:
         return _read_page(database, user_id, limit, pagination.decode(cursor))
     version = cache.list_version(redis, user_id)
-    cached = cache.find_page(redis, user_id, version, limit) if version else None
+    cached = _parse(cache.find_page(redis, user_id, version, limit)) if version else None
     if cached is not None:
-        return DiagramPage.model_validate_json(cached)
+        return cached
     page = _read_page(database, user_id, limit, None)
     if version:
         cache.store_page(redis, user_id, version, limit, page.model_dump_json())
@@ -91,6 +92,16 @@ def _require(session: Session, user_id: int, diagram_id: str) -> Diagram:
     if diagram is None:
         raise DiagramNotFound
     return diagram
+
+
+def _parse(cached: bytes | None) -> DiagramPage | None:
+    """None also for a page that another release has stored in another shape."""
+    if cached is None:
+        return None
+    try:
+        return DiagramPage.model_validate_json(cached)
+    except ValidationError:
+        return None
 
 
 def _read_page(

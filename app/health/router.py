@@ -9,6 +9,9 @@ from app.health.schemas import Alive, Readiness
 
 router = APIRouter(tags=["health"])
 
+# However many ask: each question to a database that hangs holds threads.
+ONE_AT_A_TIME = CapacityLimiter(1)
+
 
 async def get_services(request: Request) -> checks.Services:
     state = request.app.state
@@ -28,7 +31,7 @@ async def alive() -> Alive:
 async def ready(response: Response, services: ServicesOf) -> Readiness:
     """Every service that this one needs answers and the schema is the right one; else 503."""
     # Not in a thread of the pool that requests use: all of them may hang in a dead database.
-    readiness = await to_thread.run_sync(checks.readiness, services, limiter=CapacityLimiter(1))
+    readiness = await to_thread.run_sync(checks.readiness, services, limiter=ONE_AT_A_TIME)
     if not readiness.ready:
         response.status_code = 503
     return readiness

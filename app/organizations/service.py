@@ -13,7 +13,11 @@ def require_by_invitation(session: Session, invitation_code: str) -> Organizatio
         UnknownInvitation: no organization has this code.
         OrganizationClosed: it is locked or has expired.
     """
-    organization = queries.get_by_invitation(session, invitation_code.strip().upper())
+    code = invitation_code.strip()
+    # People type the codes in any case; a code may hold small letters all the same.
+    organization = queries.get_by_invitation(session, code) or queries.get_by_invitation(
+        session, code.upper()
+    )
     if organization is None:
         raise UnknownInvitation
     _require_open(organization)

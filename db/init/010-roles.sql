@@ -34,6 +34,11 @@ ALTER ROLE mindgraph_backup
     LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD :'backup_password';
 GRANT pg_read_all_data TO mindgraph_backup;
 
+-- The driver puts values into the text of statements, and so a failed one would put hashes of
+-- passwords into the log. Its message and its place are logged all the same.
+ALTER ROLE mindgraph_owner SET log_min_error_statement = 'panic';
+ALTER ROLE mindgraph_user SET log_min_error_statement = 'panic';
+
 -- Limits for those who come without limits of their own, as psql does.
 ALTER ROLE mindgraph_owner SET lock_timeout = '10s';
 ALTER ROLE mindgraph_owner SET idle_in_transaction_session_timeout = '10min';

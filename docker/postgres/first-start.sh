@@ -3,3 +3,4 @@
 set -euo pipefail
 
 mindgraph-apply-init /var/run/postgresql
+rm -f "$PGDATA.unfinished"

@@ -131,3 +131,23 @@ def test_a_write_whose_cache_could_not_be_cleared_shows_on_the_list(
 def waiting(stack: Stack, condition: str) -> list[str]:
     """The process ids of the sessions in the database for which the condition is true."""
     return stack.sql("postgres", f"SELECT pid FROM pg_stat_activity WHERE {condition}").split()
+
+
+def limit_redis(stack: Stack, size: str) -> None:
+    command = 'REDISCLI_AUTH="$REDIS_PASSWORD" redis-cli CONFIG SET maxmemory "$0"'
+    done = stack.run_in("redis", "bash", "-c", command, size)
+    assert done.stdout.strip() == "OK", done
+
+
+def test_a_full_redis_shows_no_old_list(stack: Stack) -> None:
+    person = Person(stack.url)
+    person.save("first")
+    # Into the cache.
+    assert len(person.expect(200, "GET", "/api/diagrams")["items"]) == 1
+    limit_redis(stack, "1mb")
+    try:
+        person.save("second")
+        assert len(person.expect(200, "GET", "/api/diagrams")["items"]) == 2
+    finally:
+        limit_redis(stack, "256mb")
+    assert len(person.expect(200, "GET", "/api/diagrams")["items"]) == 2

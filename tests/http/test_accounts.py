@@ -103,6 +103,21 @@ def test_an_invitation_may_be_typed_in_small_letters(anybody: Browser) -> None:
     assert anybody.post("/api/auth/register", json=NEWCOMER | small).status_code == 201
 
 
+def test_an_invitation_may_hold_small_letters(anybody: Browser, database: Database) -> None:
+    change_organization(database, "DEMO-001", invitation_code="Welcome-1")
+    exact = {"invitation_code": "Welcome-1"}
+    assert anybody.post("/api/auth/register", json=NEWCOMER | exact).status_code == 201
+
+
+def test_a_closed_organization_ends_what_its_members_may_do(
+    anybody: Browser, database: Database
+) -> None:
+    assert log_in(anybody, ALICE.login).is_success
+    change_organization(database, "DEMO-001", is_active=False)
+    answer = anybody.get("/api/diagrams")
+    assert (answer.status_code, answer.json()["error"]) == (403, "OrganizationClosed")
+
+
 @pytest.mark.parametrize("why", ["locked", "expired"])
 def test_nobody_enters_a_closed_organization(
     anybody: Browser, database: Database, why: str

@@ -276,3 +276,13 @@ def _cut(settings: Settings, pid: int | None) -> None:
     with database_of(settings) as other, other.read() as session:
         # One's own connections may be ended by their owner; 5000 ms to be gone.
         assert session.scalar(text(f"SELECT pg_terminate_backend({pid}, 5000)"))
+
+
+def test_an_error_tells_no_hash_of_a_password(database: Database) -> None:
+    """Its text goes into the log, and with it the statement, but not the values."""
+    secret = "$argon2id$v=19$a-hash"
+    with pytest.raises(Conflict) as caught, database.begin() as session:
+        session.add(User(login="eve", password_hash=secret, role="nobody", created_at=clock.now()))
+    assert "INSERT INTO users" in str(caught.value.__cause__)
+    statement, *_ = str(caught.value.__cause__).split("[SQL", 1)[1:]
+    assert secret not in statement
