@@ -50,7 +50,9 @@ class Server:
         with warnings.catch_warnings():
             # A key over plain HTTP, which stays on this machine.
             warnings.simplefilter("ignore", UserWarning)
-            return QdrantClient(self.url, api_key=KEY, prefer_grpc=False, timeout=20)
+            return QdrantClient(
+                self.url, api_key=KEY, prefer_grpc=False, timeout=20, check_compatibility=False
+            )
 
 
 def serve(containers: Containers, image: str, **options: Any) -> Server:
