@@ -32,15 +32,20 @@ def kill(stack: Stack, pid: int) -> None:
 
     `docker kill` would not do: the engine takes that for a wish and doesn't start it again.
     """
-    stack.engine.containers.run(
+    killer = stack.engine.containers.run(
         f"{stack.env['IMAGE_NAMESPACE']}-redis",
+        detach=True,
         entrypoint=["bash", "-c", f"kill -9 {pid}"],
         labels={"com.docker.compose.project": stack.project},
         network_mode="none",
         pid_mode="host",
-        remove=True,
         user="0",
     )
+    try:
+        assert killer.wait()["StatusCode"] == 0
+    finally:
+        # With its volume, which the SDK's own `remove=True` leaves behind.
+        killer.remove(v=True, force=True)
 
 
 def kill_and_wait_for_restart(stack: Stack, service: str, pid: int) -> None:
