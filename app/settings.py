@@ -12,6 +12,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    IPvAnyNetwork,
     Json,
     SecretStr,
     ValidationError,
@@ -59,6 +60,12 @@ def _upper(value: object) -> object:
     return value.upper() if isinstance(value, str) else value
 
 
+def _listed(value: object) -> object:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
 class Settings(BaseModel):
     """The settings, read once at start. The environment name of a field is its name in capitals."""
 
@@ -82,6 +89,9 @@ class Settings(BaseModel):
     web_workers: int = Field(2, ge=1, le=64)
     worker_threads: int = Field(2, ge=1, le=64)
 
+    trusted_origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], BeforeValidator(_listed)] = ()
+
     # Database
     database_connect_timeout_s: int = Field(5, ge=1, le=60)
     database_host: str | None = None
@@ -96,6 +106,8 @@ class Settings(BaseModel):
     database_statement_timeout_ms: int = Field(30_000, ge=0)
     database_url: SecretStr | None = None
     database_user: str = "mindgraph_user"
+    disk_reserve_mb: int = Field(100, ge=0, le=1_000_000)
+    sqlite_checkpoint_s: int = Field(60, ge=1, le=86_400)
 
     # Redis
     redis_db: int = Field(0, ge=0, le=15)
@@ -112,11 +124,21 @@ class Settings(BaseModel):
     qdrant_url: str | None = None
     qdrant_vector_size: int = Field(384, ge=1, le=65_535)
 
-    # Accounts and diagrams
+    # Accounts, diagrams, usage
+    captcha_enabled: bool = True
+    diagram_node_limit: int = Field(5_000, ge=1, le=1_000_000)
+    diagram_quota: int = Field(500, ge=1, le=1_000_000)
     diagram_spec_limit_kb: int = Field(500, ge=1, le=100_000)
     diagram_trash_days: int = Field(30, ge=1, le=3_650)
+    diagram_version_limit: int = Field(10, ge=0, le=1_000)
+    import_limit_mb: int = Field(50, ge=1, le=1_024)
+    keys_per_user: int = Field(20, ge=0, le=10_000)
+    rate_limits: bool = True
+    reset_link_hours: int = Field(24, ge=1, le=720)
+    session_device_limit: int = Field(10, ge=1, le=1_000)
     session_idle_hours: int = Field(72, ge=1, le=8_760)
     session_max_days: int = Field(30, ge=1, le=3_650)
+    usage_retention_days: int | None = Field(None, ge=1, le=36_500)
 
     @property
     def production(self) -> bool:
@@ -137,8 +159,13 @@ class Settings(BaseModel):
     @model_validator(mode="after")
     def _check(self) -> "Settings":
         problems = self._missing() + self._unsendable() + self._unreachable()
+        problems += self._no_origins()
         if self.production:
             problems += self._weak()
+            if not self.captcha_enabled:
+                problems.append(
+                    "CAPTCHA_ENABLED: production needs captchas; set it to true, or remove it"
+                )
         if problems:
             raise ValueError("\n".join(problems))
         return self
@@ -166,6 +193,13 @@ class Settings(BaseModel):
             f"{field.upper()}: no address that this service can use; write it like {example}"
             for field, (beginning, example) in ADDRESSES.items()
             if (value := self._plain(field)) and not re.match(beginning, value)
+        ]
+
+    def _no_origins(self) -> list[str]:
+        return [
+            f"TRUSTED_ORIGINS: {origin!r} is no origin; write it like https://app.school.org"
+            for origin in self.trusted_origins
+            if not re.fullmatch(r"https?://[^/\s@]+", origin)
         ]
 
     def _weak(self) -> list[str]:

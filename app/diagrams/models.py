@@ -1,24 +1,34 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, false, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.base import Base, JsonObject, UtcDateTime
+from app.db.base import Base, JsonObject, RowId, UtcDateTime
+from app.diagrams.terms import Terms
+
+IN_TRASH = text("is_deleted")
 
 
 class Diagram(Base):
     __tablename__ = "diagrams"
     __table_args__ = (
-        # The list of one's diagrams, newest first, and its keyset paging.
-        Index("ix_diagrams_user_id_updated_at_id", "user_id", "updated_at", "id"),
+        CheckConstraint("version >= 1", name="version"),
+        # One's diagrams or one's trash, pinned first and then newest, and their keyset paging; the
+        # count for the quota; the rows that a deleted user takes along.
+        Index("ix_diagrams_owned", "user_id", "is_deleted", "is_pinned", "updated_at", "id"),
         # The purge looks only at the trash.
-        Index(
-            "ix_diagrams_trash",
-            "updated_at",
-            postgresql_where=text("is_deleted"),
-            sqlite_where=text("is_deleted"),
-        ),
+        Index("ix_diagrams_trash", "updated_at", postgresql_where=IN_TRASH, sqlite_where=IN_TRASH),
     )
 
     # UUID text: SQLite files from before PostgreSQL hold it so, and clients keep such links.
@@ -28,6 +38,55 @@ class Diagram(Base):
     diagram_type: Mapped[str] = mapped_column(String(50))
     language: Mapped[str] = mapped_column(String(10), default="zh")
     spec: Mapped[dict[str, Any]] = mapped_column(JsonObject)
+    # A data URL of a picture.
+    thumbnail: Mapped[str | None] = mapped_column(Text)
+    is_pinned: Mapped[bool] = mapped_column(default=False, server_default=false())
     is_deleted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    # Counts the states of the content: what a client read is what it may replace.
+    version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DiagramVersion(Base):
+    """An earlier state of a diagram."""
+
+    __tablename__ = "diagram_versions"
+    # A state is found by its number, and two writers can't both keep the same one.
+    __table_args__ = (UniqueConstraint("diagram_id", "version"),)
+
+    id: Mapped[int] = mapped_column(RowId, Identity(), primary_key=True)
+    diagram_id: Mapped[str] = mapped_column(ForeignKey("diagrams.id", ondelete="CASCADE"))
+    version: Mapped[int]
+    title: Mapped[str] = mapped_column(String(200))
+    diagram_type: Mapped[str] = mapped_column(String(50))
+    language: Mapped[str] = mapped_column(String(10))
+    spec: Mapped[dict[str, Any]] = mapped_column(JsonObject)
+    # When this state was saved, not when it was replaced.
+    saved_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class DiagramText(Base):
+    """What a diagram is found by. A table of its own: a pin or a new thumbnail leaves it alone.
+
+    It can be made anew from the diagrams at any time.
+    """
+
+    __tablename__ = "diagram_texts"
+    # On SQLite the full-text index over it is made by the migration.
+    __table_args__ = (
+        Index("ix_diagram_texts_terms", "terms", postgresql_using="gin").ddl_if(
+            dialect="postgresql"
+        ),
+    )
+
+    # SQLite's full-text index refers to a row by its number.
+    id: Mapped[int] = mapped_column(RowId, Identity(), primary_key=True)
+    diagram_id: Mapped[str] = mapped_column(
+        ForeignKey("diagrams.id", ondelete="CASCADE"), unique=True
+    )
+    # Title and texts of nodes, normalized.
+    content: Mapped[str] = mapped_column(Text)
+    terms: Mapped[list[str]] = mapped_column(Terms)
+    # The diagram's updated_at when this was made; another one there means that this is stale.
+    source_updated_at: Mapped[datetime] = mapped_column(UtcDateTime)

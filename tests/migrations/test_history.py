@@ -132,7 +132,7 @@ def test_both_engines_get_the_same_names(empty: Settings) -> None:
         "fk_diagrams_user_id_users",
         "fk_users_organization_id_organizations",
         "ix_diagrams_trash",
-        "ix_diagrams_user_id_updated_at_id",
+        "ix_diagrams_owned",
         "ix_users_organization_id",
         "uq_organizations_code",
         "uq_organizations_invitation_code",

@@ -114,7 +114,8 @@ def test_a_setting_changed_in_the_env_file_reaches_both(checkout: Checkout) -> N
 def test_the_settings_of_the_stack_can_be_used(config: dict[str, Any]) -> None:
     for service in ("app", "worker"):
         values = {k.lower(): v for k, v in environment(config, service).items() if v}
-        settings = Settings.model_validate(values | {"environment": "production"})
+        values |= {"captcha_enabled": "true", "environment": "production"}
+        settings = Settings.model_validate(values)
         assert not settings.embedded
         assert settings.qdrant_url == "http://qdrant:6333"
 

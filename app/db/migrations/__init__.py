@@ -2,6 +2,7 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -57,8 +58,24 @@ def current(connection: Connection) -> str | None:
 
 def differences(connection: Connection) -> list[str]:
     """How the database's schema differs from the models, a line each; empty when it doesn't."""
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+    def is_of_the_engine(thing: Any, _name: str | None, kind: str, *_: object) -> bool:
+        # SQLite has no GIN; Alembic doesn't look at an index's `ddl_if`.
+        only_postgresql = kind == "index" and thing.dialect_options["postgresql"]["using"] == "gin"
+        return connection.dialect.name == "postgresql" or not only_postgresql
+
+    options = {
+        "compare_type": True,
+        "include_name": _is_of_the_models,
+        "include_object": is_of_the_engine,
+    }
+    context = MigrationContext.configure(connection, opts=options)
     return [_line(change) for change in compare_metadata(context, registry.metadata)]
+
+
+def _is_of_the_models(name: str | None, kind: str, _parents: object) -> bool:
+    # SQLite's full-text index is a table with tables of its own, which no model describes.
+    return kind != "table" or "_fts" not in (name or "")
 
 
 def _line(change: object) -> str:

@@ -1,0 +1,45 @@
+"""The column type of search terms: a `tsvector` on PostgreSQL, on SQLite text for an FTS5 index."""
+
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, Dialect, Text
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+
+class Terms(TypeDecorator[list[str]]):
+    """Different terms, none of which is empty or holds a space. They are written, never read."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(TSVECTOR() if dialect.name == "postgresql" else Text())
+
+    def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> Any:
+        # The driver makes an array of a list.
+        return value if value is None or dialect.name == "postgresql" else " ".join(value)
+
+    def bind_expression(self, bindvalue: BindParameter[list[str]]) -> ColumnElement[Any]:
+        return StoredTerms(bindvalue)
+
+
+class StoredTerms(GenericFunction[Any]):
+    """Terms as the column stores them."""
+
+    inherit_cache = True
+    name = "stored_terms"
+
+
+@compiles(StoredTerms, "postgresql")
+def _vector(element: StoredTerms, compiler: SQLCompiler, **options: Any) -> str:
+    # Not to_tsvector: its parser would take the terms apart in its own way.
+    return f"array_to_tsvector(CAST({compiler.process(element.clauses, **options)} AS TEXT[]))"
+
+
+@compiles(StoredTerms, "sqlite")
+def _text(element: StoredTerms, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
