@@ -1,6 +1,8 @@
 """Errors that a client may see. Each carries its status; its docstring is the default message."""
 
 import inspect
+from collections.abc import Mapping
+from typing import Any
 
 
 class AppError(Exception):
@@ -9,8 +11,25 @@ class AppError(Exception):
     status = 500
     retry_after: int | None = None
 
-    def __init__(self, detail: str | None = None) -> None:
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        retry_after: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
+        """
+        Args:
+            detail: what people read, instead of the docstring.
+            retry_after: seconds, instead of the class's.
+            headers: further fields of the response's head.
+            more: further fields of the response's body.
+        """
         self.detail = detail or inspect.cleandoc(type(self).__doc__ or "")
+        self.retry_after = self.retry_after if retry_after is None else retry_after
+        self.headers = dict(headers or {})
+        self.more = dict(more or {})
         super().__init__(self.detail)
 
     @property

@@ -6,15 +6,18 @@ from contextlib import asynccontextmanager
 import anyio.to_thread
 from fastapi import FastAPI
 from fastapi_swagger import patch_fastapi
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import app
 from app import api
 from app import settings as settings_of
-from app.cache import client as cache
+from app.cache import client as clients
+from app.cache.entries import Cache
 from app.db import engine
 from app.db.session import Database
 from app.http import handlers
 from app.http.middleware import BodyLimit, RequestLog
+from app.http.origins import SameOrigin
 from app.settings import Settings
 from app.vectors import client as vectors
 
@@ -36,7 +39,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     application.state.settings = settings
     handlers.install(application)
     application.add_middleware(BodyLimit, limit_bytes=settings.request_body_limit_kb * 1024)
+    application.add_middleware(SameOrigin, trusted=settings.trusted_origins)
     application.add_middleware(RequestLog)
+    if settings.trusted_proxies:
+        proxies = [str(network) for network in settings.trusted_proxies]
+        application.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     api.install(application)
     # Its files come from here: the framework's own page loads them from the internet.
     patch_fastapi(application, docs_url="/docs")
@@ -49,10 +56,11 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     # As many threads as connections: see docs/adr/0002.
     anyio.to_thread.current_default_thread_limiter().total_tokens = settings.web_threads
     database = Database(engine.build(settings, name="web", threads=settings.web_threads))
-    redis = cache.build(settings)
+    redis = clients.build(settings)
     qdrant = vectors.build(settings)
     application.state.database = database
     application.state.redis = redis
+    application.state.cache = Cache(redis)
     application.state.qdrant = qdrant
     try:
         yield

@@ -1,11 +1,13 @@
 """The connection to Redis, and what its absence means.
 
-Sessions and captcha fail closed: they use `strict()`. Caches fail open: they use `lenient()`.
+Sessions and captcha fail closed: they use `strict()`. Caches and rate limits fail open: they use
+`lenient()`.
 """
 
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import redis
 import structlog
@@ -16,6 +18,11 @@ from app.errors import Unavailable
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+Purpose = Literal["cache", "limits"]
+
+# How often this process went on without Redis; /readyz shows it.
+failed_open: Counter[Purpose] = Counter()
 
 
 class RedisUnavailable(Unavailable):
@@ -53,11 +60,15 @@ def strict() -> Iterator[None]:
 
 
 @contextmanager
-def lenient() -> Iterator[None]:
-    """Leaves the block, with a line in the log, when Redis can't be used."""
-    with suppress(redis.RedisError):
-        try:
-            yield
-        except redis.RedisError as error:
-            log.warning("redis is not available; going on without the cache", reason=str(error))
-            raise
+def lenient(purpose: Purpose) -> Iterator[None]:
+    """Leaves the block when Redis can't be used, with a line in the log and a count."""
+    try:
+        yield
+    except redis.RedisError as error:
+        note_failure(purpose, error)
+
+
+def note_failure(purpose: Purpose, error: redis.RedisError) -> None:
+    """Counts and logs that this process goes on without Redis."""
+    failed_open[purpose] += 1
+    log.warning("redis is not available; going on without it", purpose=purpose, reason=str(error))

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+DIAGRAM_TTL = timedelta(minutes=1)
 DIAGRAM_LIST_TTL = timedelta(minutes=5)
 DIAGRAM_LIST_VERSION_TTL = timedelta(days=1)
 PURGE_TTL = timedelta(hours=1)
@@ -18,6 +19,16 @@ def diagram_list_version(user_id: int) -> str:
 
 def diagram_list(user_id: int, version: str, limit: int) -> str:
     return f"diagrams:list:{user_id}:{version}:{limit}"
+
+
+def lease(copy: str) -> str:
+    """Of whoever makes or changes what the copy under this key is of; lives for milliseconds."""
+    return f"lease:{copy}"
+
+
+def rate(rule: str, whose: str) -> str:
+    """How much of a rate limit is used up; lives as long as the limit's window."""
+    return f"rate:{rule}:{whose}"
 
 
 def purge() -> str:

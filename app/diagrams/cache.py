@@ -18,7 +18,7 @@ from app.cache import client, keys
 def list_version(redis: Redis, user_id: int) -> str | None:
     """The list's version, made where there is none; None without Redis."""
     key = keys.diagram_list_version(user_id)
-    with client.lenient():
+    with client.lenient("cache"):
         fresh = secrets.token_hex(8)
         stored = cast(
             bytes | None,
@@ -29,13 +29,13 @@ def list_version(redis: Redis, user_id: int) -> str | None:
 
 
 def find_page(redis: Redis, user_id: int, version: str, limit: int) -> bytes | None:
-    with client.lenient():
+    with client.lenient("cache"):
         return cast(bytes | None, redis.get(keys.diagram_list(user_id, version, limit)))
     return None
 
 
 def store_page(redis: Redis, user_id: int, version: str, limit: int, content: str) -> None:
-    with client.lenient():
+    with client.lenient("cache"):
         redis.set(keys.diagram_list(user_id, version, limit), content, ex=keys.DIAGRAM_LIST_TTL)
 
 
@@ -59,5 +59,5 @@ def forget_list(redis: Redis, user_id: int) -> None:
 
     A deletion, because a full Redis refuses everything else.
     """
-    with client.lenient():
+    with client.lenient("cache"):
         redis.delete(keys.diagram_list_version(user_id))

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from redis import Redis
 
+from app.cache.entries import Cache
 from app.db.session import Database
 from app.settings import Settings
 
@@ -27,6 +28,12 @@ async def get_redis(request: Request) -> Redis:
     return client
 
 
+async def get_cache(request: Request) -> Cache:
+    cache: Cache = request.app.state.cache
+    return cache
+
+
+CacheOf = Annotated[Cache, Depends(get_cache)]
 SettingsOf = Annotated[Settings, Depends(get_settings)]
 DatabaseOf = Annotated[Database, Depends(get_database)]
 RedisOf = Annotated[Redis, Depends(get_redis)]

@@ -1,5 +1,7 @@
 """Turns errors into responses of one shape: {"error": "NameOfIt", "detail": ...}."""
 
+from typing import Any
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
@@ -20,9 +22,14 @@ HTTP_NAMES = {
 
 
 def error_response(error: AppError) -> JSONResponse:
-    headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
-    body = {"error": error.code, "detail": error.detail}
-    return JSONResponse(body, status_code=error.status, headers=headers)
+    headers = dict(error.headers)
+    if error.retry_after:
+        headers["Retry-After"] = str(error.retry_after)
+    return JSONResponse(body_of(error), status_code=error.status, headers=headers)
+
+
+def body_of(error: AppError) -> dict[str, Any]:
+    return {"error": error.code, "detail": error.detail, **error.more}
 
 
 async def on_app_error(request: Request, error: Exception) -> JSONResponse:

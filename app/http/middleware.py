@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 
 import structlog
 from starlette.datastructures import MutableHeaders
@@ -18,6 +19,8 @@ SECURITY_HEADERS = {
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
 }
+# A name in a request's state for headers that its response gets, whatever it will be.
+RESPONSE_HEADERS = "response_headers"
 # Called all the time by machines; a line for each would drown the rest.
 QUIET_PATHS = frozenset({"/healthz", "/readyz"})
 LONGEST_REQUEST_ID = 64
@@ -38,6 +41,8 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         request_id = _request_id(scope)
+        # What is put there by the handlers of this request is seen here.
+        state = scope.setdefault("state", {})
         status = 500
         started = False
         start = time.perf_counter()
@@ -47,10 +52,8 @@ class RequestLog:
             if message["type"] == "http.response.start":
                 started = True
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["x-request-id"] = request_id
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                own = {"x-request-id": request_id, **state.get(RESPONSE_HEADERS, {})}
+                _add_headers(message, own)
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -64,6 +67,13 @@ class RequestLog:
             finally:
                 if scope["path"] not in QUIET_PATHS or status >= 500:
                     _log_outcome(scope, status, start)
+
+
+def _add_headers(message: Message, own: Mapping[str, str]) -> None:
+    headers = MutableHeaders(scope=message)
+    headers.update(own)
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
 
 
 def _log_outcome(scope: Scope, status: int, start: float) -> None:

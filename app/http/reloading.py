@@ -26,6 +26,7 @@ def serve(factory: str, settings: Settings) -> None:
         port=settings.app_port,
         access_log=False,
         log_config=None,
+        proxy_headers=False,
         reload=True,
         reload_dirs=[CODE],
         timeout_graceful_shutdown=1,

@@ -41,7 +41,13 @@ class Logger(GunicornLogger):  # type: ignore[misc]
 
 class Worker(UvicornWorker):  # type: ignore[misc]
     # The middleware logs requests, with their ids.
-    CONFIG_KWARGS: ClassVar = {"loop": "uvloop", "http": "httptools", "access_log": False}
+    # Which proxies are believed is a setting of the application, not of the server.
+    CONFIG_KWARGS: ClassVar = {
+        "loop": "uvloop",
+        "http": "httptools",
+        "access_log": False,
+        "proxy_headers": False,
+    }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,6 +122,7 @@ def run_single(application: FastAPI, listener: socket.socket) -> None:
         application,
         access_log=False,
         log_config=None,
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=KEEP_ALIVE_S,
     )

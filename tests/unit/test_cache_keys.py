@@ -21,11 +21,14 @@ EXPIRIES = {"ex", "px", "exat", "pxat"}
 HEX = st.text("0123456789abcdef", min_size=1, max_size=4)
 # What callers hand in; a part in the middle of a key holds no colon.
 ARGUMENTS: dict[str, st.SearchStrategy[Any]] = {
-    "nonce": HEX,
+    "copy": HEX,
     "limit": st.integers(1, 100),
+    "nonce": HEX,
+    "rule": HEX,
     "token_hash": HEX,
     "user_id": st.integers(0, 30),
     "version": HEX,
+    "whose": HEX,
 }
 
 
