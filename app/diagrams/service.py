@@ -64,7 +64,7 @@ def list_page(
         InvalidCursor.
     """
     if cursor:
-        return _read_page(database, user_id, limit, pagination.decode(cursor))
+        return _read_page(database, user_id, limit, _position(cursor))
     version = cache.list_version(redis, user_id)
     cached = _parse(cache.find_page(redis, user_id, version, limit)) if version else None
     if cached is not None:
@@ -102,6 +102,11 @@ def _parse(cached: bytes | None) -> DiagramPage | None:
         return DiagramPage.model_validate_json(cached)
     except ValidationError:
         return None
+
+
+def _position(cursor: str) -> tuple[datetime, str]:
+    at, diagram_id = pagination.decode(cursor, datetime, str)
+    return at, diagram_id
 
 
 def _read_page(
