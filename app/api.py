@@ -2,12 +2,33 @@
 
 from fastapi import FastAPI
 
+from app.auth.errors import (
+    InvalidKey,
+    KeyQuotaReached,
+    KeyWithoutUser,
+    NotLoggedIn,
+    ScopeMissing,
+)
+from app.auth.keys_router import router as keys
 from app.auth.router import router as auth
 from app.diagrams.router import router as diagrams
 from app.health.router import router as health
+from app.http import documentation
+from app.organizations.errors import OrganizationClosed
+
+TO_CALLERS = (
+    InvalidKey,
+    KeyQuotaReached,
+    KeyWithoutUser,
+    NotLoggedIn,
+    OrganizationClosed,
+    ScopeMissing,
+)
 
 
 def install(app: FastAPI) -> None:
     app.include_router(health)
     app.include_router(auth, prefix="/api/auth")
+    app.include_router(keys, prefix="/api/keys")
     app.include_router(diagrams, prefix="/api/diagrams")
+    documentation.install(app, to_callers=TO_CALLERS)

@@ -94,6 +94,7 @@ def base(servers: Servers, tmp_path: Path) -> Settings:
         {
             "data_dir": tmp_path / "data",
             "environment": "test",
+            "rate_limits": False,
             # Number 0 is for tests that leave it alone.
             "redis_db": 1 + int(worker.removeprefix("gw")) % 15,
             "redis_host": HOST,

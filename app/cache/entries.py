@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, cast
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from redis import Redis, RedisError
 
-from app.cache import client, keys
+from app.cache import client, keys, scripts
 
 # For a reader's look into the database.
 READ_MS = 5_000
@@ -34,6 +35,8 @@ POLL_S = 0.01
 RETRY_S = 0.2
 # A full Redis refuses sessions, so copies must stay small beside them.
 LARGEST = 32 * 1024
+
+Model = TypeVar("Model", bound=BaseModel)
 
 READING = "r:"
 CHANGING = "c:"
@@ -99,6 +102,24 @@ class Cache:
             self._store(key, mine, content, ttl)
         return content
 
+    def read_as(
+        self, key: str, ttl: timedelta, model: type[Model], load: Callable[[], Model | None]
+    ) -> Model | None:
+        """`read` for what is a model. A copy of another shape, from another release, counts as
+        none."""
+
+        def load_text() -> str | None:
+            loaded = load()
+            return loaded.model_dump_json() if loaded is not None else None
+
+        found = self.read(key, ttl, load_text)
+        if found is None:
+            return None
+        try:
+            return model.model_validate_json(found)
+        except ValidationError:
+            return load()
+
     @contextmanager
     def changing(self, *changed: str) -> Iterator[None]:
         """Goes around the transaction that changes what these copies are of, commit included."""
@@ -151,7 +172,7 @@ class Cache:
 
     def _run(self, script: str, entries: Any, *arguments: str | int) -> Any:
         pairs = [part for key in entries for part in (key, keys.lease(key))]
-        return cast(Any, self.redis.register_script(script))(keys=pairs, args=arguments)
+        return scripts.run(self.redis, script, pairs, *arguments)
 
     def _is_unforgotten(self, key: str) -> bool:
         with self._lock:

@@ -5,7 +5,9 @@ from datetime import timedelta
 DIAGRAM_TTL = timedelta(minutes=1)
 DIAGRAM_LIST_TTL = timedelta(minutes=5)
 DIAGRAM_LIST_VERSION_TTL = timedelta(days=1)
+ORGANIZATION_TTL = timedelta(minutes=5)
 PURGE_TTL = timedelta(hours=1)
+USER_TTL = timedelta(minutes=5)
 WORKER_PROOF_TTL = timedelta(minutes=1)
 
 
@@ -19,6 +21,14 @@ def diagram_list_version(user_id: int) -> str:
 
 def diagram_list(user_id: int, version: str, limit: int) -> str:
     return f"diagrams:list:{user_id}:{version}:{limit}"
+
+
+def user(user_id: int) -> str:
+    return f"users:{user_id}"
+
+
+def organization(organization_id: int) -> str:
+    return f"organizations:{organization_id}"
 
 
 def lease(copy: str) -> str:

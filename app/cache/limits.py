@@ -9,11 +9,10 @@ No library here: those that are well kept ask Redis once for each rule.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
 
 from redis import Redis
 
-from app.cache import client, keys
+from app.cache import client, keys, scripts
 from app.errors import TooMany
 
 # For each rule: its key, milliseconds of its window, and requests in it. A request that one rule
@@ -91,8 +90,7 @@ def take(redis: Redis, counted: Sequence[tuple[Rule, str]]) -> Standing | None:
     rules = tuple(rule for rule, _ in counted)
     arguments = [part for rule in rules for part in (rule.window_s * 1000, rule.quota)]
     with client.lenient("limits"):
-        script = cast(Any, redis.register_script(TAKE))
         where = [keys.rate(rule.name, whose) for rule, whose in counted]
-        refused, tightest, remaining, ms = script(keys=where, args=arguments)
+        refused, tightest, remaining, ms = scripts.run(redis, TAKE, where, *arguments)
         return Standing(rules, rules[tightest - 1], remaining, math.ceil(ms / 1000), bool(refused))
     return None

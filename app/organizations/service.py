@@ -1,9 +1,13 @@
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.cache import keys
+from app.cache.entries import Cache
+from app.db.session import Database
 from app.organizations import queries
 from app.organizations.errors import OrganizationClosed, UnknownInvitation
 from app.organizations.models import Organization
+from app.organizations.schemas import Standing
 
 
 def require_by_invitation(session: Session, invitation_code: str) -> Organization:
@@ -34,7 +38,24 @@ def require_open(session: Session, organization_id: int | None) -> None:
     _require_open(organization)
 
 
-def _require_open(organization: Organization) -> None:
+def require_standing(database: Database, cache: Cache, organization_id: int | None) -> None:
+    """`require_open`, from the cache where it has it. Raises OrganizationClosed."""
+    if organization_id is None:
+        return
+
+    def load() -> Standing | None:
+        with database.read() as session:
+            organization = queries.get(session, organization_id)
+            return Standing.model_validate(organization) if organization else None
+
+    key = keys.organization(organization_id)
+    standing = cache.read_as(key, keys.ORGANIZATION_TTL, Standing, load)
+    if standing is None:
+        raise OrganizationClosed
+    _require_open(standing)
+
+
+def _require_open(organization: Organization | Standing) -> None:
     expired = organization.expires_at is not None and organization.expires_at <= clock.now()
     if expired or not organization.is_active:
         raise OrganizationClosed

@@ -14,6 +14,13 @@ def get_by_login(session: Session, login: str) -> User | None:
     return session.scalar(select(User).where(User.login == login))
 
 
+def lock(session: Session, user_id: int) -> bool:
+    """Lets nobody else who locks this user go on before the end of the transaction."""
+    # Without a key share: rows that refer to the user may come in meanwhile.
+    statement = select(User.id).where(User.id == user_id).with_for_update(key_share=True)
+    return session.scalar(statement) is not None
+
+
 def insert(session: Session, user: User) -> User:
     session.add(user)
     session.flush()

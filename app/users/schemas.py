@@ -39,6 +39,12 @@ class UserOut(BaseModel):
     created_at: datetime
 
 
+class Account(UserOut):
+    """What each request of a user needs to know of the user; cached, so without the password."""
+
+    session_epoch: int
+
+
 class Profile(BaseModel):
     """What one tells of oneself."""
 

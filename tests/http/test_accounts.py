@@ -7,6 +7,7 @@ from sqlalchemy import update
 
 from app import clock
 from app.auth.dependencies import SESSION_COOKIE
+from app.cache import keys
 from app.db.session import Database
 from app.organizations.models import Organization
 from app.settings import Settings
@@ -208,7 +209,8 @@ def test_a_made_up_token_opens_nothing(anybody: Browser, token: str) -> None:
 def test_a_session_of_a_deleted_user_is_over(service: Service, database: Database) -> None:
     browser = service.browser_of(ROOT)
     assert browser.get("/api/auth/me").is_success
-    with database.begin() as session:
+    changing = service.app.state.cache.changing(keys.user(ROOT.id))
+    with changing, database.begin() as session:
         session.connection().exec_driver_sql(f"DELETE FROM users WHERE id = {ROOT.id}")
     assert browser.get("/api/auth/me").status_code == 401
 

@@ -80,7 +80,9 @@ def organizations(settings: Settings) -> dict[str, str]:
 
 def tables(settings: Settings) -> set[str]:
     with direct(settings) as engine:
-        return set(inspect(engine).get_table_names())
+        names = inspect(engine).get_table_names()
+    # SQLite's full-text index is a table that has tables of its own.
+    return {name for name in names if "_fts" not in name}
 
 
 def assert_complete(settings: Settings) -> None:

@@ -47,7 +47,7 @@ def commits(module: str, tree: ast.Module) -> Iterator[str]:
 
 def statements(module: str, tree: ast.Module) -> Iterator[str]:
     """SQL is made in queries, db and ops."""
-    if module.endswith(".queries") or module.startswith(("app.db.", "app.ops.")):
+    if module.endswith((".queries", "_queries")) or module.startswith(("app.db.", "app.ops.")):
         return
     for node, imported in _imports(tree):
         package, _, name = imported.rpartition(".")
@@ -99,7 +99,7 @@ def prints(module: str, tree: ast.Module) -> Iterator[str]:
 def web_framework(module: str, tree: ast.Module) -> Iterator[str]:
     """FastAPI stays at the edge."""
     edge = module.startswith(("app.http.", "app.health.")) or module in {"app.main", "app.api"}
-    if edge or module.endswith((".router", ".dependencies")):
+    if edge or module.endswith((".router", "_router", ".dependencies")):
         return
     for node, imported in _imports(tree):
         if imported.split(".")[0] in {"fastapi", "starlette"}:
