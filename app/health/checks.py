@@ -59,7 +59,8 @@ def readiness(services: Services) -> Readiness:
         thread.join(max(0.0, deadline - time.monotonic()))
     found = {name: answers.get(name, NO_ANSWER) for name in questions}
     down = [name for name, health in found.items() if not health.ok]
-    return Readiness(ready=not down, down=down, services=found)
+    failed_open = {str(purpose): times for purpose, times in caches.failed_open.items()}
+    return Readiness(ready=not down, down=down, services=found, failed_open=failed_open)
 
 
 def _ask(question: Callable[[], str]) -> ServiceHealth:

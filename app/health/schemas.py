@@ -16,6 +16,9 @@ class ServiceHealth(BaseModel):
 
 
 class Readiness(BaseModel):
+    """`failed_open` counts how often this process went on without Redis, by what for."""
+
     ready: bool
     down: list[str]
     services: dict[str, ServiceHealth]
+    failed_open: dict[str, int]

@@ -21,8 +21,10 @@ from tests.people import Person
 class Browser:
     """Keeps cookies. Its requests run in the event loop that the lifespan runs in."""
 
-    def __init__(self, app: FastAPI, portal: BlockingPortal, base_url: str) -> None:
-        transport = httpx.ASGITransport(app)
+    def __init__(
+        self, app: FastAPI, portal: BlockingPortal, base_url: str, peer: str = "127.0.0.1"
+    ) -> None:
+        transport = httpx.ASGITransport(app, client=(peer, 50_000))
         self._client = httpx.AsyncClient(transport=transport, base_url=base_url)
         self._portal = portal
 
@@ -46,6 +48,9 @@ class Browser:
     def put(self, path: str, **options: Any) -> httpx.Response:
         return self.request("PUT", path, **options)
 
+    def patch(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("PATCH", path, **options)
+
     def delete(self, path: str, **options: Any) -> httpx.Response:
         return self.request("DELETE", path, **options)
 
@@ -68,10 +73,10 @@ class Service:
         self.app = app
         self.portal = portal
 
-    def browser(self) -> Browser:
-        """One that nobody is logged in with."""
+    def browser(self, peer: str = "127.0.0.1") -> Browser:
+        """One that nobody is logged in with, whose requests come from the address `peer`."""
         scheme = "https" if self.settings.production else "http"
-        return Browser(self.app, self.portal, f"{scheme}://mindgraph.test")
+        return Browser(self.app, self.portal, f"{scheme}://mindgraph.test", peer)
 
     def browser_of(self, person: Person) -> Browser:
         """One in which somebody has a session. To log in would hash a password, which is slow."""
