@@ -29,7 +29,9 @@ class ApiKey(Base):
 
     __tablename__ = "api_keys"
     __table_args__ = (
+        # Less than nothing would let calls pass, or count backwards, without a word.
         CheckConstraint("quota_limit >= 0", name="quota_limit"),
+        # As above.
         CheckConstraint("usage_count >= 0", name="usage_count"),
     )
 

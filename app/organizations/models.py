@@ -7,9 +7,12 @@ from app.db.base import Base, UtcDateTime
 
 
 class Organization(Base):
+    """A school: whoever knows its invitation code may join it."""
+
     __tablename__ = "organizations"
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    # Unique: people name an organization by it.
     code: Mapped[str] = mapped_column(String(50), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     # Whoever knows it may register; unique, because it alone says which organization is meant.

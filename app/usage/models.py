@@ -13,6 +13,7 @@ class TokenUsage(Base):
 
     __tablename__ = "token_usage"
     __table_args__ = (
+        # A negative number would make sums smaller, and nobody would see it.
         CheckConstraint(
             "input_tokens >= 0 AND output_tokens >= 0 AND total_tokens >= 0", name="tokens"
         ),

@@ -9,6 +9,8 @@ BCRYPT = text("password_hash LIKE '$2%'")
 
 
 class User(Base):
+    """Somebody who can log in."""
+
     __tablename__ = "users"
     __table_args__ = (
         # What code decides by must be one of these; a typing error in SQL would lock people out.
