@@ -18,29 +18,39 @@ FLAGS = {"index", "unique"}
 
 
 def unexplained(source: str) -> Iterator[str]:
-    """Tables without a docstring, and rules without a comment right above them."""
+    """Tables without a docstring, and rules without a comment right above or within them."""
     lines = source.splitlines()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ClassDef) and not ast.get_docstring(node):
-            yield f"{node.lineno}: {node.name} has no docstring"
-        if isinstance(node, ast.Call) and _is_rule(node) and not _has_comment(lines, node.lineno):
-            yield f"{node.lineno}: {ast.unparse(node)[:60]}"
+    for table in ast.parse(source).body:
+        if not isinstance(table, ast.ClassDef):
+            continue
+        if not ast.get_docstring(table):
+            yield f"{table.lineno}: {table.name} has no docstring"
+        for part in _parts(table):
+            # The line above it, and its own.
+            around = lines[part.lineno - 2 : part.end_lineno]
+            is_rule = any(_is_rule(node) for node in ast.walk(part))
+            if is_rule and not any(line.strip().startswith("#") for line in around):
+                yield f"{part.lineno}: {ast.unparse(part)[:60]}"
 
 
-def _is_rule(call: ast.Call) -> bool:
-    if isinstance(call.func, ast.Name) and call.func.id in RULES:
+def _parts(table: ast.ClassDef) -> Iterator[ast.stmt | ast.expr]:
+    """Columns, and what stands in __table_args__."""
+    for statement in table.body:
+        arguments = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Tuple)
+        if arguments:
+            assert isinstance(statement, ast.Assign)
+            assert isinstance(statement.value, ast.Tuple)
+            yield from statement.value.elts
+        else:
+            yield statement
+
+
+def _is_rule(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Name) and node.func.id in RULES:
         return True
-    return any(keyword.arg in FLAGS for keyword in call.keywords)
-
-
-def _has_comment(lines: list[str], number: int) -> bool:
-    """Whether a comment stands above the line, or above the beginning of what the line is in."""
-    at = number - 1
-    while at > 0 and lines[at].strip() and not lines[at].strip().startswith("#"):
-        if at < number - 1 and lines[at].strip().endswith((",", ")", '"""')):
-            return False
-        at -= 1
-    return lines[at].strip().startswith("#")
+    return any(keyword.arg in FLAGS for keyword in node.keywords)
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.parent.name)
