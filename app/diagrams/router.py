@@ -17,9 +17,14 @@ DiagramId = Annotated[str, Path(max_length=36, pattern=r"^[0-9A-Za-z_-]+$")]
 
 
 def checked(payload: DiagramIn, settings: SettingsOf) -> DiagramIn:
-    """The payload with a spec within the limits of the settings; else 422 with its JSON path."""
+    """The payload with a spec of its kind, within the limits; else 422 with the JSON path."""
     try:
-        check(payload.spec, limit_kb=settings.diagram_spec_limit_kb)
+        check(
+            payload.diagram_type,
+            payload.spec,
+            limit_kb=settings.diagram_spec_limit_kb,
+            limit_nodes=settings.diagram_node_limit,
+        )
     except InvalidSpec as error:
         problem = {"type": "spec", "loc": ("body", "spec"), "msg": str(error), "input": None}
         raise RequestValidationError([problem]) from error

@@ -1,23 +1,10 @@
 from datetime import datetime
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.diagrams.kinds import DiagramType
 from app.diagrams.spec import Spec
 from app.http.fields import Text
-
-DiagramType = Literal[
-    "brace_map",
-    "bridge_map",
-    "bubble_map",
-    "circle_map",
-    "concept_map",
-    "double_bubble_map",
-    "flow_map",
-    "mind_map",
-    "multi_flow_map",
-    "tree_map",
-]
 
 
 class DiagramIn(BaseModel):

@@ -15,6 +15,7 @@ MAP: dict[str, Any] = {
     "language": "zh",
     "spec": {"topic": "水 💧", "children": [{"text": "light"}, {"text": "👩🏽‍🔬"}], "x": -0.5},
 }
+SMALLEST = {"topic": ""}
 
 
 def save(browser: Browser, **changes: Any) -> str:
@@ -63,9 +64,9 @@ def test_a_replaced_diagram_is_the_new_one_everywhere(alice: Browser) -> None:
     made = save(alice)
     assert titles(alice) == [MAP["title"]]
     before = alice.get(f"/api/diagrams/{made}").json()
-    after = alice.put(f"/api/diagrams/{made}", json=MAP | {"title": "新", "spec": {}}).json()
+    after = alice.put(f"/api/diagrams/{made}", json=MAP | {"title": "新", "spec": SMALLEST}).json()
     assert alice.get(f"/api/diagrams/{made}").json() == after
-    assert (after["title"], after["spec"]) == ("新", {})
+    assert (after["title"], after["spec"]) == ("新", SMALLEST)
     assert after["created_at"] == before["created_at"]
     assert after["updated_at"] > before["updated_at"]
     assert titles(alice) == ["新"]
@@ -165,19 +166,19 @@ def test_what_is_no_json_object_is_refused(alice: Browser, body: bytes) -> None:
 @pytest.mark.parametrize(
     ("spec_text", "path"),
     [
-        (r'{"a": [{"b": "nul\u0000"}]}', "$.a[0].b"),
-        (r'{"nul\u0000": 1}', "$.nul"),
-        (r'{"a": "\ud83c"}', "$.a"),
-        (r'{"\udf31": 1}', "$.\\udf31"),
-        ('{"a": NaN}', "$.a"),
-        ('{"a": [1, Infinity]}', "$.a[1]"),
-        ('{"a": -Infinity}', "$.a"),
-        ('{"a": 1e999}', "$.a"),
-        ('{"a": 9007199254740992}', "$.a"),
-        ('{"a": -9007199254740992}', "$.a"),
-        ('{"a": 1e23}', "$.a"),
-        ('{"a": ' + "[" * 64 + "]" * 64 + "}", "$.a[0][0]"),
-        ('{"a": "' + "x" * 513_000 + '"}', "$"),
+        (r'{"topic": "", "a": [{"b": "nul\u0000"}]}', "$.a[0].b"),
+        (r'{"topic": "", "nul\u0000": 1}', "$.nul"),
+        (r'{"topic": "", "a": "\ud83c"}', "$.a"),
+        (r'{"topic": "", "\udf31": 1}', "$.\\udf31"),
+        ('{"topic": "", "a": NaN}', "$.a"),
+        ('{"topic": "", "a": [1, Infinity]}', "$.a[1]"),
+        ('{"topic": "", "a": -Infinity}', "$.a"),
+        ('{"topic": "", "a": 1e999}', "$.a"),
+        ('{"topic": "", "a": 9007199254740992}', "$.a"),
+        ('{"topic": "", "a": -9007199254740992}', "$.a"),
+        ('{"topic": "", "a": 1e23}', "$.a"),
+        ('{"topic": "", "a": ' + "[" * 64 + "]" * 64 + "}", "$.a[0][0]"),
+        ('{"topic": "", "a": "' + "x" * 513_000 + '"}', "$"),
     ],
     ids=[
         "nul",
@@ -206,9 +207,28 @@ def test_a_spec_that_one_of_the_engines_would_change_is_refused_with_its_path(
 
 
 @pytest.mark.parametrize(
+    ("kind", "spec", "path"),
+    [
+        ("mind_map", {}, "$"),
+        ("mind_map", {"topic": "水", "children": [{"text": 1}]}, "$.children[0].text"),
+        ("bridge_map", {"topic": "水"}, "$"),
+        ("tree_map", {"nodes": [{"id": "a"}, {"id": "a"}]}, "$.nodes[1].id"),
+    ],
+)
+def test_a_spec_that_is_none_of_its_kind_is_refused_with_its_path(
+    alice: Browser, kind: str, spec: dict[str, Any], path: str
+) -> None:
+    answer = alice.post("/api/diagrams", json=MAP | {"diagram_type": kind, "spec": spec})
+    assert answer.status_code == 422
+    [problem] = answer.json()["detail"]
+    assert problem["where"] == ["body", "spec"]
+    assert problem["problem"].startswith(f"{path}: ")
+
+
+@pytest.mark.parametrize(
     "spec",
     [
-        {},
+        SMALLEST,
         {"": ""},
         {"a": [[], {}, None, True, False, 0, -1, 1.5, 1.0, 1e-300, -1e15, 0.1 + 0.2]},
         {"largest": 2**53 - 1, "smallest": -(2**53) + 1},
@@ -216,9 +236,10 @@ def test_a_spec_that_one_of_the_engines_would_change_is_refused_with_its_path(
         {"text": "\\ \" ' \n\t\r \u2028 \ufeff \x7f"},
         {"a" * 300: "b" * 1000},
     ],
-    ids=["empty", "empty key", "kinds", "integers", "keys", "characters", "long"],
+    ids=["smallest", "empty key", "kinds", "integers", "keys", "characters", "long"],
 )
 def test_a_spec_of_any_other_kind_comes_back_equal(alice: Browser, spec: dict[str, Any]) -> None:
+    spec = SMALLEST | spec
     made = save(alice, spec=spec)
     found = alice.get(f"/api/diagrams/{made}").json()["spec"]
     assert found == spec
@@ -236,7 +257,7 @@ def test_a_spec_may_have_64_levels(alice: Browser, deep: int) -> None:
     inner: Any = "text"
     for _ in range(deep - 1):
         inner = [inner]
-    assert alice.get(f"/api/diagrams/{save(alice, spec={'a': inner})}").is_success
+    assert alice.get(f"/api/diagrams/{save(alice, spec=SMALLEST | {'a': inner})}").is_success
 
 
 def test_a_declared_length_above_the_limit_is_refused_at_once(alice: Browser) -> None:
@@ -258,12 +279,17 @@ def test_a_body_in_pieces_below_the_limit_is_saved(alice: Browser) -> None:
 
 
 def test_the_limits_are_settings(settings: Settings) -> None:
-    small = settings.model_copy(update={"request_body_limit_kb": 16, "diagram_spec_limit_kb": 1})
+    small = settings.model_copy(
+        update={"request_body_limit_kb": 16, "diagram_spec_limit_kb": 1, "diagram_node_limit": 2}
+    )
     with serving(small) as service:
         browser = service.browser_of(ALICE)
-        large = MAP | {"spec": {"a": "x" * 1100}}
+        large = MAP | {"spec": {"topic": "x" * 1100}}
         assert browser.post("/api/diagrams", json=large).status_code == 422
-        larger = MAP | {"spec": {"a": "x" * 17_000}}
+        for nodes, status in ((2, 201), (3, 422)):
+            many = MAP | {"spec": {"topic": "", "children": [""] * (nodes - 1)}}
+            assert browser.post("/api/diagrams", json=many).status_code == status
+        larger = MAP | {"spec": {"topic": "x" * 17_000}}
         assert browser.post("/api/diagrams", json=larger).status_code == 413
 
 

@@ -26,6 +26,15 @@ VALUES = st.recursive(
 SPECS = st.dictionaries(TEXT, VALUES, max_size=4)
 
 
+def as_mind_map(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with what makes a mind map of it, and without what may make a broken one."""
+    fields = {name: value for name, value in spec.items() if name not in {"children", "nodes"}}
+    return fields | {"topic": "水"}
+
+
+MIND_MAPS = SPECS.map(as_mind_map)
+
+
 def same(one: Any, other: Any) -> bool:
     """Equal in kind as well: Python takes True, 1 and 1.0 for equal."""
     if type(one) is not type(other):
