@@ -13,6 +13,7 @@ from app import settings as settings_of
 from app.cache import client as cache
 from app.db import engine
 from app.db.session import Database
+from app.db.sqlite import checkpoints
 from app.http import handlers
 from app.http.middleware import BodyLimit, RequestLog
 from app.settings import Settings
@@ -55,7 +56,8 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     application.state.redis = redis
     application.state.qdrant = qdrant
     try:
-        yield
+        with checkpoints.scheduled(engine.file(settings), settings.sqlite_checkpoint_s):
+            yield
     finally:
         qdrant.close()
         redis.close()
