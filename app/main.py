@@ -15,6 +15,7 @@ from app.cache import client as clients
 from app.cache.entries import Cache
 from app.db import engine
 from app.db.session import Database
+from app.db.sqlite import checkpoints
 from app.http import handlers
 from app.http.middleware import BodyLimit, RequestLog
 from app.http.origins import SameOrigin
@@ -63,7 +64,8 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     application.state.cache = Cache(redis)
     application.state.qdrant = qdrant
     try:
-        yield
+        with checkpoints.scheduled(engine.file(settings), settings.sqlite_checkpoint_s):
+            yield
     finally:
         qdrant.close()
         redis.close()

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 from app import logs, settings
+from app.db.init import judge_file
 from app.http import reloading
 from app.jobs import worker
 
@@ -30,4 +31,5 @@ def work(alive: Path | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    judge_file(loaded)
     worker.run(loaded, stop, alive)

@@ -10,6 +10,7 @@ from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.pool import NullPool
 
 from app.db import sqlite
+from app.db.sqlite import files
 from app.errors import Unavailable
 from app.settings import Settings
 
@@ -45,6 +46,12 @@ def url(settings: Settings, *, owner: bool = False) -> URL:
     )
 
 
+def file(settings: Settings) -> Path | None:
+    """The embedded database's file; None where the database is no file."""
+    target = url(settings)
+    return files.of(target) if target.get_backend_name() == "sqlite" else None
+
+
 def build(settings: Settings, *, name: str, threads: int) -> Engine:
     """The pooled engine of one process.
 
@@ -56,7 +63,7 @@ def build(settings: Settings, *, name: str, threads: int) -> Engine:
     """
     target = url(settings)
     if target.get_backend_name() == "sqlite":
-        return sqlite.build(_with_folder(target))
+        return sqlite.build(_with_folder(target), reserve_mb=settings.disk_reserve_mb)
     return create_engine(
         target,
         pool_size=threads,

@@ -1,7 +1,7 @@
 """Brings a database to the schema that this code needs."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from alembic import command
@@ -9,6 +9,8 @@ from sqlalchemy import Connection, Engine, exc, text
 
 from app.db import engine as engines
 from app.db import locks, migrations, seed
+from app.db.sqlite import disk, verdict
+from app.db.sqlite.verdict import Verdict
 from app.errors import AppError, Unavailable
 from app.settings import Settings
 
@@ -28,19 +30,22 @@ class SchemaDiffers(AppError):
 
 @dataclass(frozen=True)
 class InitReport:
-    """What `init_db` did. `before` is None for a database that had no schema."""
+    """What `init_db` did. `before` is None for a database that had no schema; `verdict` tells how
+    the embedded database's file was found."""
 
     before: str | None
     after: str
     organizations: int
+    verdict: Verdict | None = None
 
     @property
     def changed(self) -> bool:
         return self.before != self.after or self.organizations > 0
 
 
-def init_db(settings: Settings) -> InitReport:
-    """Migrates to head, seeds an empty database, and checks the result against the models.
+def init_db(settings: Settings, *, thorough: bool = False) -> InitReport:
+    """Judges the embedded database's file, migrates to head, seeds an empty database, and checks
+    the result against the models.
 
     Safe to call from any number of processes at once: one works, the others wait and then check.
     A database that is at head, or that a newer release has prepared, is left alone.
@@ -48,7 +53,37 @@ def init_db(settings: Settings) -> InitReport:
     Raises:
         SchemaDiffers: the schema is not the models' one afterwards.
         Unavailable: no connection within a minute, or another process holds the lock too long.
+        DatabaseDamaged, FileUnusable: the embedded database's file can't be used.
     """
+    found = judge_file(settings, thorough=thorough)
+    return replace(_init(settings), verdict=found)
+
+
+def judge_file(settings: Settings, *, thorough: bool = False) -> Verdict | None:
+    """Checks the embedded database's file before it is used, and recovers it; None without one.
+
+    Safe to call from any number of processes at once.
+
+    Args:
+        settings: the service's.
+        thorough: make the full check of a large file as well.
+
+    Raises:
+        DatabaseDamaged, FileUnusable: the message says what to do.
+        Unavailable: another process holds the lock too long.
+    """
+    file = engines.file(settings)
+    if file is None:
+        return None
+    direct = engines.build_direct(settings, name="judge")
+    try:
+        with locks.exclusive(direct, timeout_s=LOCK_PATIENCE_S):
+            return verdict.judge(file, thorough=thorough)
+    finally:
+        direct.dispose()
+
+
+def _init(settings: Settings) -> InitReport:
     direct = engines.build_direct(settings, name="init")
     try:
         before = _wait_for_connection(direct)
@@ -82,6 +117,7 @@ def _prepare(direct: Engine, settings: Settings) -> InitReport:
         # Somebody else had the lock meanwhile.
         return InitReport(before, before, 0)
     if before != migrations.head():
+        disk.require(engines.file(settings), settings.disk_reserve_mb)
         _upgrade(direct, before)
     organizations = seed.seed(direct, settings)
     with direct.connect() as connection:

@@ -59,11 +59,11 @@ def _sqlite(direct: Engine, timeout_s: float) -> Iterator[None]:
         yield
         return
     with Path(f"{database}.init.lock").open("wb") as file:
-        _wait(lambda: _try_flock(file.fileno()), timeout_s)
+        _wait(lambda: try_flock(file.fileno()), timeout_s)
         yield
 
 
-def _try_flock(descriptor: int) -> bool:
+def try_flock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

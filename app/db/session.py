@@ -8,38 +8,42 @@ from sqlalchemy.orm import Session, sessionmaker
 
 # Foreign keys are resolved by name: who writes users alone needs the organizations' model too.
 from app.db import registry, sqlite  # noqa: F401
-from app.errors import Conflict, Unavailable
+from app.db.errors import DatabaseBusy, DatabaseUnavailable
+from app.errors import AppError, Conflict
+
+__all__ = ["Database", "DatabaseBusy", "DatabaseUnavailable"]
 
 READ_ONLY_SQL_TRANSACTION = "25006"
-
-
-class DatabaseUnavailable(Unavailable):
-    """The database doesn't answer; try again shortly."""
-
-
-class DatabaseBusy(Unavailable):
-    """All connections to the database are in use; try again shortly."""
 
 
 class Database:
     """Hands out sessions for one engine.
 
     Driver errors are translated here: a lost or refused connection is DatabaseUnavailable, a pool
-    that stays empty DatabaseBusy, a violated constraint Conflict. Anything else is a bug and
-    passes.
+    that stays empty or a SQLite file that others write to DatabaseBusy, a violated constraint
+    Conflict; what SQLite says of a full disk is DiskFull and of a spoilt file DatabaseDamaged.
+    Anything else is a bug and passes.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._sessions = sessionmaker(engine, expire_on_commit=False)
+        self._cleanings = sessionmaker(
+            engine.execution_options(frees_space=True), expire_on_commit=False
+        )
         self._reads = sessionmaker(
             engine.execution_options(read_only=True), expire_on_commit=False, autoflush=False
         )
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
-        """A transaction: committed at the end of the block, rolled back when it raises."""
-        with _translated(), self._sessions.begin() as session:
+    def begin(self, *, frees_space: bool = False) -> Iterator[Session]:
+        """A transaction: committed at the end of the block, rolled back when it raises.
+
+        With embedded SQLite it is DiskFull when the disk has no more than its reserve, except for
+        one that `frees_space`.
+        """
+        sessions = self._cleanings if frees_space else self._sessions
+        with _translated(), sessions.begin() as session:
             yield session
 
     @contextmanager
@@ -65,11 +69,16 @@ def _translated() -> Iterator[None]:
         raise DatabaseBusy from error
     except exc.IntegrityError as error:
         raise Conflict from error
-    except exc.OperationalError as error:
-        if sqlite.is_mistake(error.orig):
-            raise
-        raise DatabaseUnavailable from error
     except exc.DBAPIError as error:
-        if error.connection_invalidated or _is_read_only(error):
-            raise DatabaseUnavailable from error
-        raise
+        meant = _meaning(error)
+        if meant is None:
+            raise
+        raise meant from error
+
+
+def _meaning(error: exc.DBAPIError) -> AppError | None:
+    """What a client should be told; None for a bug."""
+    if sqlite.is_error(error.orig):
+        return sqlite.meaning(error.orig)
+    lost = isinstance(error, exc.OperationalError) or error.connection_invalidated
+    return DatabaseUnavailable() if lost or _is_read_only(error) else None

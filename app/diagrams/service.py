@@ -80,7 +80,7 @@ def purge_trash(database: Database, *, days: int) -> int:
     older_than = clock.now() - timedelta(days=days)
     total = 0
     while True:
-        with database.begin() as session:
+        with database.begin(frees_space=True) as session:
             deleted = queries.delete_trash(session, older_than, PURGE_BATCH)
         total += deleted
         if deleted < PURGE_BATCH:

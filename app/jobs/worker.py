@@ -14,6 +14,7 @@ from app.cache import keys
 from app.db import engine
 from app.db.init import require_head
 from app.db.session import Database
+from app.db.sqlite import checkpoints
 from app.errors import AppError
 from app.jobs import broker as brokers
 from app.jobs import tasks
@@ -43,7 +44,8 @@ def run(settings: Settings, stop: threading.Event, alive: Path | None = None) ->
     redis = cache.build(settings)
     try:
         if _wait_for_schema(database, stop):
-            _work(settings, database, redis, stop, alive)
+            with checkpoints.scheduled(engine.file(settings), settings.sqlite_checkpoint_s):
+                _work(settings, database, redis, stop, alive)
     finally:
         redis.close()
         database.close()

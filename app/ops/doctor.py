@@ -1,8 +1,10 @@
 """Looks at a whole installation."""
 
 import secrets
+import sqlite3
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from redis import Redis, RedisError
 from sqlalchemy import text
@@ -11,6 +13,7 @@ from app.cache import client as cache
 from app.cache import keys
 from app.db import engine
 from app.db.session import Database
+from app.db.sqlite import checkpoints, files, integrity
 from app.errors import AppError
 from app.health import checks
 from app.jobs import broker as brokers
@@ -21,6 +24,8 @@ from app.vectors import client as vectors
 # For psql, backups, migrations and commands.
 SPARE_CONNECTIONS = 20
 JOB_PATIENCE_S = 10.0
+# It is emptied when it is a quarter of this; one that grows on is kept from it by a reader.
+JOURNAL_LIMIT_MB = 4 * checkpoints.TRUNCATE_ABOVE_MB
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,8 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Asks every service, proves that a job comes through, and checks the sum of connections."""
+    """Asks every service, proves that a job comes through, and checks the sum of connections, or
+    the file of an embedded database."""
     database = Database(engine.build(settings, name="doctor", threads=1))
     redis = cache.build(settings)
     qdrant = vectors.build(settings)
@@ -41,7 +47,7 @@ def examine(settings: Settings) -> list[Finding]:
             Finding(health.ok, name, f"{health.version or health.problem} ({health.ms} ms)")
             for name, health in readiness.services.items()
         ]
-        return [*found, _worker(redis), *_connections(database, settings)]
+        return [*found, _worker(redis), *_connections(database, settings), *_file(settings)]
     finally:
         qdrant.close()
         redis.close()
@@ -75,3 +81,41 @@ def _connections(database: Database, settings: Settings) -> list[Finding]:
         return [Finding(False, "connections", error.detail)]
     detail = f"{needed} may be needed by one app container and its worker, {allowed} are allowed"
     return [Finding(needed <= allowed, "connections", detail)]
+
+
+def _file(settings: Settings) -> list[Finding]:
+    file = engine.file(settings)
+    if file is None:
+        return []
+    return [_integrity(file), _journal(file), _disk(file, settings.disk_reserve_mb)]
+
+
+def _integrity(file: Path) -> Finding:
+    try:
+        with files.connected(file, "ro", patience_s=JOB_PATIENCE_S) as connection:
+            found = integrity.look(connection, "integrity_check")
+    except sqlite3.Error as error:
+        return Finding(False, "integrity", f"can't be checked: {error}")
+    wrong = [*found.damage, *found.indexes]
+    if wrong:
+        fix = "restore a backup" if found.damage else "stop all and run `mindgraph init-db`"
+        return Finding(False, "integrity", f"{len(wrong)} problems, first: {wrong[0]}; {fix}")
+    detail = f"{files.size(file) / files.MB:.1f} MB without damage"
+    if found.orphans or found.rows:
+        detail += f"; {found.orphans} rows refer to missing ones, {len(found.rows)} break a rule"
+    return Finding(True, "integrity", detail)
+
+
+def _journal(file: Path) -> Finding:
+    size_mb = files.size(files.journal(file)) / files.MB
+    last = checkpoints.last(file)
+    when = f"{last:%Y-%m-%d %H:%M:%S} UTC" if last else "none yet"
+    maker = "" if checkpoints.are_made(file) else "; no process makes checkpoints now"
+    detail = f"{size_mb:.1f} MB, last checkpoint: {when}{maker}"
+    return Finding(size_mb <= JOURNAL_LIMIT_MB, "journal", detail)
+
+
+def _disk(file: Path, reserve_mb: int) -> Finding:
+    free_mb = files.free_mb(file.parent)
+    detail = f"{free_mb} MB free at {file.parent}, {reserve_mb} are kept in reserve"
+    return Finding(free_mb >= reserve_mb, "disk", detail)

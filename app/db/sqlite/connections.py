@@ -5,20 +5,26 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
+from app.db.sqlite import files
+from app.db.sqlite.disk import Reserve
+
 BUSY_TIMEOUT_MS = 10_000
 
 
-def build(target: URL) -> Engine:
-    """An engine whose connections use WAL, wait for a busy writer and check foreign keys."""
+def build(target: URL, *, reserve_mb: int = 0) -> Engine:
+    """An engine whose connections use WAL, wait for a busy writer and check foreign keys.
+
+    Args:
+        target: where the file is.
+        reserve_mb: no write begins while the file's disk has less than this free.
+    """
     engine = create_engine(target, connect_args={"check_same_thread": False}, hide_parameters=True)
     event.listen(engine, "connect", _configure)
+    file = files.of(target)
+    if file and reserve_mb:
+        event.listen(engine, "begin", Reserve(file, reserve_mb).require)
     event.listen(engine, "begin", _begin)
     return engine
-
-
-def is_mistake(error: BaseException | None) -> bool:
-    """Whether a statement is wrong: SQLite tells it by the same class as a file it can't use."""
-    return isinstance(error, sqlite3.Error) and error.sqlite_errorcode == sqlite3.SQLITE_ERROR
 
 
 def prepare_for_migrations(connection: Connection) -> None:
