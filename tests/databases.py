@@ -13,7 +13,7 @@ from psycopg2 import sql
 
 from app.db.init import init_db
 from app.settings import Settings
-from tests import people
+from tests import indexes, people
 from tests.servers import HOST, Servers
 
 on_postgresql = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
@@ -79,6 +79,8 @@ def on_server(servers: Servers, template: str) -> Iterator[str]:
     try:
         yield name
     finally:
+        with superuser(servers, name) as connection:
+            indexes.note(connection)
         with superuser(servers) as connection, connection.cursor() as cursor:
             cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

@@ -37,6 +37,7 @@ trap 'rm -rf "$work"' EXIT
 export MINDGRAPH_TEST_IMAGES
 # Each part adds what it counted, so that the last table is the sum.
 export MINDGRAPH_TEST_COUNTS=$work/counts.json
+export MINDGRAPH_TEST_INDEXES=$work/indexes
 
 workers=${TEST_WORKERS:-2}
 stack_workers=${STACK_TEST_WORKERS:-2}
@@ -76,6 +77,9 @@ if [ ${#paths[@]} -gt 0 ]; then
     test_part "$workers" worksteal "${options[@]}" "${paths[@]}"
 else
     test_part "$workers" worksteal "${options[@]}" --ignore tests/stack --ignore tests/chaos tests
+    if [ $# = 0 ]; then
+        .venv/bin/python -m tests.indexes "$MINDGRAPH_TEST_INDEXES" || status=1
+    fi
     # A stack serves all tests of a file.
     test_part "$stack_workers" loadfile "${options[@]}" tests/stack tests/chaos
 fi

@@ -229,7 +229,8 @@ def _postgres(
 ) -> tuple[str, int]:
     container = client.containers.run(
         image("postgres"),
-        "postgres -c max_connections=300 -c fsync=off "
+        # Tables of tests are so small that an index wouldn't be worth it.
+        "postgres -c max_connections=300 -c fsync=off -c enable_seqscan=off "
         "-c shared_preload_libraries=pg_stat_statements",
         environment={
             "DATABASE_BACKUP_PASSWORD": secret["backup"],
