@@ -70,13 +70,14 @@ def running(
     environ: dict[str, str],
     log: Path,
     program: tuple[str, ...] = (str(commands.MINDGRAPH),),
+    cwd: Path = CHECKOUT,
 ) -> Iterator[Running]:
     """Starts a command for the block; ends it, and all that it started, however the block ends."""
     with log.open("wb") as file:
         process = subprocess.Popen(
             [*program, *arguments],
             env=environ,
-            cwd=CHECKOUT,
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
