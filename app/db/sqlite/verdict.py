@@ -3,7 +3,7 @@
 import os
 import shutil
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,7 @@ SMALL_MB = 64
 # Another process may be settling the same file.
 PATIENCE_S = 10.0
 WHAT_TO_DO = (
-    "It was left as it is: restore a backup in its place, and keep it, for "
+    "It was left as it was: restore a backup in its place, and keep it, for "
     "`sqlite3 FILE .recover` can save most of it"
 )
 
@@ -64,11 +64,15 @@ def judge(file: Path, *, thorough: bool = False) -> Verdict:
     if checkpoints.are_made(file):
         return Verdict("in use")
     check = _choose(file, thorough)
+    # Looking at the file undoes what is in this one.
+    interrupted = files.size(_rollback_journal(file)) > 0
     try:
         found = _look(file, check) if check else None
         if found and found.damage:
             raise DatabaseDamaged(_damaged(file, found.damage))
         verdict = _settle(file, check, found)
+        if interrupted and verdict.state == "clean":
+            verdict = replace(verdict, state="recovered")
     except (sqlite3.Error, OSError) as error:
         raise FileUnusable(f"can't open the database {file} ({error})") from error
     _tell(file, verdict, found)
