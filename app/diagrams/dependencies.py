@@ -2,10 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path, Query, Request
+from starlette.requests import ClientDisconnect
 
 from app.diagrams.errors import VersionRequired
-from app.diagrams.schemas import DiagramFilter, DiagramType
+from app.diagrams.kinds import DiagramType
+from app.diagrams.schemas import DiagramFilter
+from app.errors import InvalidInput
 from app.http import etags
 from app.http.etags import ANY, Expected, IfMatch
 
@@ -34,6 +37,15 @@ async def get_filter(
     return DiagramFilter(diagram_type=kind, language=language, pinned=pinned, search=q)
 
 
+async def get_body(request: Request) -> bytes:
+    """The body as it is: to parse a large one here would keep everybody waiting."""
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise InvalidInput("The body ends in the middle.") from error
+
+
+Body = Annotated[bytes, Depends(get_body)]
 Required = Annotated[Expected, Depends(get_required)]
 Optional = Annotated[Expected, Depends(get_optional)]
 FilterOf = Annotated[DiagramFilter, Depends(get_filter)]

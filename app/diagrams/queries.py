@@ -28,6 +28,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
 from app.diagrams import terms
+from app.diagrams.documents import ExportedDiagram
 from app.diagrams.models import Diagram, DiagramText, DiagramVersion
 from app.diagrams.schemas import (
     DiagramFilter,
@@ -234,7 +235,44 @@ def find_version(session: Session, diagram_id: str, version: int) -> VersionOut 
     return None if row is None else VersionOut.model_validate(row)
 
 
+def read_versions(session: Session, diagram_id: str) -> list[VersionOut]:
+    """Newest first, with their specs."""
+    columns = [getattr(DiagramVersion, name) for name in VersionOut.model_fields]
+    statement = (
+        select(*columns)
+        .where(DiagramVersion.diagram_id == diagram_id)
+        .order_by(DiagramVersion.version.desc())
+    )
+    return [VersionOut.model_validate(row) for row in session.execute(statement)]
+
+
+def add_versions(session: Session, versions: Sequence[DiagramVersion]) -> None:
+    session.add_all(versions)
+    session.flush()
+
+
 # A user's everything
+
+
+def list_ids(session: Session, user_id: int, after: str, limit: int) -> Sequence[str]:
+    """The ids above `after`, in order, those in the trash too."""
+    statement = select(Diagram.id).where(Diagram.user_id == user_id, Diagram.id > after)
+    return session.scalars(statement.order_by(Diagram.id).limit(limit)).all()
+
+
+def find_stored(session: Session, user_id: int, diagram_id: str) -> ExportedDiagram | None:
+    """All but the versions, in the trash too."""
+    columns = [
+        getattr(Diagram, name) for name in ExportedDiagram.model_fields if name != "versions"
+    ]
+    statement = select(*columns).where(Diagram.id == diagram_id, Diagram.user_id == user_id)
+    row = session.execute(statement).one_or_none()
+    return None if row is None else ExportedDiagram.model_validate(row)
+
+
+def find_owner(session: Session, diagram_id: str) -> int | None:
+    """Whose diagram has this id, which may be a stranger's: an id can be given only once."""
+    return session.scalar(select(Diagram.user_id).where(Diagram.id == diagram_id))
 
 
 def count_versions(session: Session, user_id: int) -> int:

@@ -3,13 +3,15 @@ from contextlib import contextmanager
 from hashlib import sha256
 
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 from redis import Redis
 from sqlalchemy.orm import Session
 
 from app.auth.dependencies import CurrentUser
 from app.db.session import Database
-from app.diagrams import cache, service, trash, versions
-from app.diagrams.dependencies import DiagramId, FilterOf, Optional, Required, VersionNumber
+from app.diagrams import cache, service, transfer, trash, versions
+from app.diagrams.dependencies import Body, DiagramId, FilterOf, Optional, Required, VersionNumber
+from app.diagrams.documents import BODY, Imported
 from app.diagrams.errors import (
     DiagramLimitReached,
     DiagramNotFound,
@@ -29,6 +31,7 @@ from app.diagrams.schemas import (
     VersionOut,
 )
 from app.diagrams.service import DiagramPage
+from app.errors import InvalidInput, InvalidPayload, PayloadTooLarge
 from app.http import etags
 from app.http.dependencies import DatabaseOf, RedisOf, SettingsOf
 from app.http.documentation import Responses, raises
@@ -90,8 +93,36 @@ def list_trash(
 
 @router.delete("/trash")
 def empty_trash(user: CurrentUser, database: DatabaseOf) -> Emptied:
-    with database.begin() as session:
+    with database.begin(frees_space=True) as session:
         return trash.empty(session, user.id)
+
+
+@router.get(
+    "/export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/json": {}}, "description": "The document."}},
+)
+def export(user: CurrentUser, database: DatabaseOf) -> StreamingResponse:
+    """Everything that one has as one document, the trash and the versions too."""
+    return StreamingResponse(
+        transfer.export(database, user),
+        media_type="application/json",
+        headers={"Content-Disposition": 'attachment; filename="mindgraph.json"'},
+    )
+
+
+@router.post(
+    "/import",
+    responses=raises(InvalidInput, InvalidPayload, PayloadTooLarge, DiagramLimitReached),
+    openapi_extra=BODY,
+)
+def import_document(
+    user: CurrentUser, body: Body, database: DatabaseOf, redis: RedisOf, settings: SettingsOf
+) -> Imported:
+    """Adds what an export holds and one doesn't have: all of it, or nothing after an error."""
+    prepared = transfer.read(settings, user.id, body)
+    with writing(database, redis, user) as session:
+        return transfer.store(session, settings, user.id, prepared)
 
 
 @router.get(
@@ -179,7 +210,7 @@ def restore(
 @router.delete("/{diagram_id}/purge", status_code=204, responses=raises(NotInTrash))
 def purge(diagram_id: DiagramId, user: CurrentUser, database: DatabaseOf) -> None:
     """Deletes it from the trash for good."""
-    with database.begin() as session:
+    with database.begin(frees_space=True) as session:
         trash.purge(session, user.id, diagram_id)
 
 
