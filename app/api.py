@@ -25,6 +25,9 @@ TO_CALLERS = (
     ScopeMissing,
 )
 
+# Takes larger bodies than the rest.
+IMPORT = "/api/diagrams/import"
+
 
 def install(app: FastAPI) -> None:
     app.include_router(health)

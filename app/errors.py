@@ -1,7 +1,7 @@
 """Errors that a client may see. Each carries its status; its docstring is the default message."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -75,6 +75,20 @@ class PayloadTooLarge(AppError):
     """The request body is too large."""
 
     status = 413
+
+
+class InvalidPayload(AppError):
+    """Parts of the payload can't be used."""
+
+    status = 422
+
+    def __init__(self, *problems: tuple[Sequence[str | int], str]) -> None:
+        """
+        Args:
+            problems: each with the place of the part, and what is wrong with it.
+        """
+        shown = [{"where": [*where], "problem": problem} for where, problem in problems]
+        super().__init__(more={"detail": shown} if shown else None)
 
 
 class TooMany(AppError):

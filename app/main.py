@@ -39,7 +39,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     application.state.settings = settings
     handlers.install(application)
-    application.add_middleware(BodyLimit, limit_bytes=settings.request_body_limit_kb * 1024)
+    application.add_middleware(
+        BodyLimit,
+        limit_bytes=settings.request_body_limit_kb * 1024,
+        limits_of_paths={api.IMPORT: settings.import_limit_mb * 1024 * 1024},
+    )
     application.add_middleware(SameOrigin, trusted=settings.trusted_origins)
     application.add_middleware(RequestLog)
     if settings.trusted_proxies:

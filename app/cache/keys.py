@@ -5,6 +5,7 @@ from datetime import timedelta
 DIAGRAM_TTL = timedelta(minutes=1)
 DIAGRAM_LIST_TTL = timedelta(minutes=5)
 DIAGRAM_LIST_VERSION_TTL = timedelta(days=1)
+INDEX_TTL = timedelta(hours=1)
 ORGANIZATION_TTL = timedelta(minutes=5)
 PURGE_TTL = timedelta(hours=1)
 USER_TTL = timedelta(minutes=5)
@@ -39,6 +40,10 @@ def lease(copy: str) -> str:
 def rate(rule: str, whose: str) -> str:
     """How much of a rate limit is used up; lives as long as the limit's window."""
     return f"rate:{rule}:{whose}"
+
+
+def index() -> str:
+    return "jobs:index"
 
 
 def purge() -> str:

@@ -3,6 +3,7 @@ from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Identity,
     Index,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     false,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, JsonObject, RowId, UtcDateTime
@@ -46,6 +48,15 @@ class Diagram(Base):
     version: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    @hybrid_property
+    def has_thumbnail(self) -> bool:
+        return self.thumbnail is not None
+
+    @has_thumbnail.inplace.expression
+    @classmethod
+    def _has_thumbnail(cls) -> ColumnElement[bool]:
+        return cls.thumbnail.is_not(None)
 
 
 class DiagramVersion(Base):

@@ -1,5 +1,7 @@
+import re
 import uuid
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from redis import Redis
@@ -7,91 +9,217 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.db.session import Database
-from app.diagrams import cache, queries
-from app.diagrams.errors import DiagramNotFound
+from app.diagrams import cache, content, indexing, queries, quota, spec, texts, thumbnails, versions
+from app.diagrams.errors import DiagramNotFound, ThumbnailNotFound
 from app.diagrams.models import Diagram
-from app.diagrams.schemas import DiagramIn, DiagramOut, DiagramSummary
+from app.diagrams.queries import Position
+from app.diagrams.schemas import (
+    DiagramFilter,
+    DiagramIn,
+    DiagramOut,
+    DiagramPatch,
+    DiagramSummary,
+    DuplicateIn,
+)
+from app.diagrams.spec import InvalidSpec, Spec
+from app.diagrams.thumbnails import Picture
+from app.errors import InvalidPayload
 from app.http import pagination
+from app.http.etags import ANY, Expected
 from app.http.pagination import Page
+from app.settings import Settings
+from app.users import service as users
 
-PURGE_BATCH = 500
+LONGEST_TITLE = 200
+COPY = re.compile(r"(.*) \(([0-9]{1,6})\)", re.DOTALL)
+EVERYTHING = DiagramFilter()
 
 DiagramPage = Page[DiagramSummary]
 
 
-def create(session: Session, user_id: int, payload: DiagramIn) -> DiagramOut:
-    now = clock.now()
-    diagram = Diagram(
-        id=str(uuid.uuid4()),
-        user_id=user_id,
-        created_at=now,
-        updated_at=now,
-        **payload.model_dump(),
-    )
-    return DiagramOut.model_validate(queries.insert(session, diagram))
+class Counts(NamedTuple):
+    """What a user has, the trash included."""
+
+    diagrams: int
+    versions: int
+
+
+def create(session: Session, settings: Settings, user_id: int, payload: DiagramIn) -> DiagramOut:
+    """Raises InvalidPayload, DiagramLimitReached."""
+    check_spec(settings, payload.diagram_type, payload.spec)
+    return _add(session, settings, user_id, payload.model_dump())
 
 
 def require(session: Session, user_id: int, diagram_id: str) -> DiagramOut:
     """One's diagram. Raises DiagramNotFound, also for somebody else's."""
-    return DiagramOut.model_validate(_require(session, user_id, diagram_id))
+    found = queries.find(session, user_id, diagram_id)
+    if found is None:
+        raise DiagramNotFound
+    return found
 
 
-def replace(session: Session, user_id: int, diagram_id: str, payload: DiagramIn) -> DiagramOut:
-    """Raises DiagramNotFound."""
-    diagram = _require(session, user_id, diagram_id)
-    for field, value in payload.model_dump().items():
-        setattr(diagram, field, value)
-    diagram.updated_at = clock.now()
-    session.flush()
+def require_thumbnail(session: Session, user_id: int, diagram_id: str) -> Picture:
+    """Raises ThumbnailNotFound, also where there is no diagram."""
+    url = queries.find_thumbnail(session, user_id, diagram_id)
+    if url is None:
+        raise ThumbnailNotFound
+    try:
+        return thumbnails.read(url)
+    except ValueError as error:
+        # From before PostgreSQL, when nobody checked them.
+        raise ThumbnailNotFound from error
+
+
+def replace(
+    session: Session,
+    settings: Settings,
+    user_id: int,
+    diagram_id: str,
+    payload: DiagramIn,
+    expected: Expected,
+) -> DiagramOut:
+    """Raises InvalidPayload, DiagramNotFound, VersionMismatch."""
+    check_spec(settings, payload.diagram_type, payload.spec)
+    diagram = versions.lock(session, user_id, diagram_id, expected)
+    values = payload.model_dump()
+    if "thumbnail" not in payload.model_fields_set:
+        del values["thumbnail"]
+    versions.change(session, settings, diagram, values)
     return DiagramOut.model_validate(diagram)
 
 
-def delete(session: Session, user_id: int, diagram_id: str) -> None:
-    """Moves a diagram into the trash. Raises DiagramNotFound."""
-    if not queries.mark_deleted(session, user_id, diagram_id, clock.now()):
-        raise DiagramNotFound
+def change(
+    session: Session,
+    settings: Settings,
+    user_id: int,
+    diagram_id: str,
+    payload: DiagramPatch,
+    expected: Expected,
+) -> DiagramOut:
+    """Changes the fields that the payload has.
+
+    Raises:
+        InvalidPayload, DiagramNotFound, VersionMismatch.
+    """
+    diagram = versions.lock(session, user_id, diagram_id, expected)
+    values = payload.model_dump(exclude_unset=True)
+    if {"spec", "diagram_type"} & values.keys():
+        # Each may be right by itself and wrong for the other.
+        after = content.of(diagram) | values
+        check_spec(settings, after["diagram_type"], after["spec"])
+    versions.change(session, settings, diagram, values)
+    return DiagramOut.model_validate(diagram)
+
+
+def duplicate(
+    session: Session, settings: Settings, user_id: int, diagram_id: str, payload: DuplicateIn
+) -> DiagramOut:
+    """A copy without the versions and the pin.
+
+    Raises:
+        DiagramNotFound, DiagramLimitReached.
+    """
+    users.lock(session, user_id)
+    original = versions.lock(session, user_id, diagram_id, ANY)
+    title = payload.title or title_of_copy(original.title)
+    values = content.of(original) | {"title": title, "thumbnail": original.thumbnail}
+    return _add(session, settings, user_id, values)
+
+
+def pin(
+    session: Session, user_id: int, diagram_id: str, expected: Expected, *, pinned: bool
+) -> None:
+    """Raises DiagramNotFound, VersionMismatch."""
+    versions.hold(session, user_id, diagram_id, expected)
+    queries.pin(session, user_id, diagram_id, pinned=pinned)
 
 
 def list_page(
-    database: Database, redis: Redis, user_id: int, *, limit: int, cursor: str | None
+    database: Database,
+    redis: Redis,
+    user_id: int,
+    *,
+    limit: int,
+    cursor: str | None,
+    chosen: DiagramFilter = EVERYTHING,
 ) -> DiagramPage:
-    """A page of one's diagrams, newest first.
+    """A page of one's diagrams, pinned first and then newest first.
 
-    First pages are cached. Others are asked for rarely, and a cursor can be written in many ways,
-    so that caching them would let anybody fill Redis.
+    First pages of everything are cached. Others are asked for rarely, and a cursor can be written
+    in many ways, so that caching them would let anybody fill Redis.
 
     Raises:
         InvalidCursor.
     """
-    if cursor:
-        return _read_page(database, user_id, limit, _position(cursor))
+    if cursor or chosen != EVERYTHING:
+        return _read_page(database, user_id, limit, cursor, chosen)
     version = cache.list_version(redis, user_id)
     cached = _parse(cache.find_page(redis, user_id, version, limit)) if version else None
     if cached is not None:
         return cached
-    page = _read_page(database, user_id, limit, None)
+    page = _read_page(database, user_id, limit, None, chosen)
     if version:
         cache.store_page(redis, user_id, version, limit, page.model_dump_json())
     return page
 
 
-def purge_trash(database: Database, *, days: int) -> int:
-    """Deletes for good what has been in the trash for longer than `days`; how many diagrams."""
-    older_than = clock.now() - timedelta(days=days)
-    total = 0
-    while True:
-        with database.begin(frees_space=True) as session:
-            deleted = queries.delete_trash(session, older_than, PURGE_BATCH)
-        total += deleted
-        if deleted < PURGE_BATCH:
-            return total
+def list_trash(database: Database, user_id: int, *, limit: int, cursor: str | None) -> DiagramPage:
+    """A page of one's trash, in the same order. Raises InvalidCursor."""
+    before = _position(cursor)
+    with database.read() as session:
+        found = queries.list_page(session, user_id, limit + 1, before, in_trash=True)
+    return _page(found, limit)
 
 
-def _require(session: Session, user_id: int, diagram_id: str) -> Diagram:
-    diagram = queries.get(session, user_id, diagram_id)
-    if diagram is None:
-        raise DiagramNotFound
-    return diagram
+def count_all_of(session: Session, user_id: int) -> Counts:
+    """What `delete_all_of` would delete."""
+    diagrams = [queries.count(session, user_id, in_trash=in_trash) for in_trash in (False, True)]
+    return Counts(sum(diagrams), queries.count_versions(session, user_id))
+
+
+def delete_all_of(session: Session, user_id: int) -> Counts:
+    """Deletes for good all that a user has.
+
+    The user must be locked, so that no diagram is added meanwhile.
+    """
+    counts = count_all_of(session, user_id)
+    queries.delete_all_of(session, user_id)
+    return counts
+
+
+def check_spec(settings: Settings, diagram_type: str, given: Spec, *where: str | int) -> None:
+    """Raises InvalidPayload with the place: `where` in the body, and the JSON path in the spec."""
+    try:
+        spec.check(
+            diagram_type,
+            given,
+            limit_kb=settings.diagram_spec_limit_kb,
+            limit_nodes=settings.diagram_node_limit,
+        )
+    except InvalidSpec as error:
+        raise InvalidPayload((["body", *where, "spec"], str(error))) from error
+
+
+def title_of_copy(title: str) -> str:
+    """The title with (2) behind it, or with the next number when it has one."""
+    found = COPY.fullmatch(title)
+    number = int(found[2]) + 1 if found else 2
+    ending = f" ({number})"
+    return (found[1] if found else title)[: LONGEST_TITLE - len(ending)] + ending
+
+
+def _add(session: Session, settings: Settings, user_id: int, values: dict[str, Any]) -> DiagramOut:
+    # Before the first statement, after which others wait.
+    text = indexing.prepare(user_id, values["title"], values["spec"])
+    users.lock(session, user_id)
+    quota.require_room(session, settings, user_id)
+    now = clock.now()
+    diagram = Diagram(
+        id=str(uuid.uuid4()), user_id=user_id, created_at=now, updated_at=now, **values
+    )
+    queries.add(session, diagram)
+    indexing.store(session, diagram.id, text, now)
+    return DiagramOut.model_validate(diagram)
 
 
 def _parse(cached: bytes | None) -> DiagramPage | None:
@@ -104,18 +232,30 @@ def _parse(cached: bytes | None) -> DiagramPage | None:
         return None
 
 
-def _position(cursor: str) -> tuple[datetime, str]:
-    at, diagram_id = pagination.decode(cursor, datetime, str)
-    return at, diagram_id
-
-
 def _read_page(
-    database: Database, user_id: int, limit: int, before: tuple[datetime, str] | None
+    database: Database, user_id: int, limit: int, cursor: str | None, chosen: DiagramFilter
 ) -> DiagramPage:
+    before = _position(cursor)
+    wanted = None if chosen.search is None else texts.parse_query(chosen.search)
+    if wanted is not None and not wanted:
+        # Nothing but punctuation is looked for, and found nowhere.
+        return DiagramPage(items=[], next_cursor=None)
     with database.read() as session:
-        found = queries.list_page(session, user_id, limit + 1, before)
+        found = queries.list_page(session, user_id, limit + 1, before, chosen=chosen, wanted=wanted)
+    return _page(found, limit)
+
+
+def _position(cursor: str | None) -> Position | None:
+    if not cursor:
+        return None
+    pinned, at, diagram_id = pagination.decode(cursor, bool, datetime, str)
+    return pinned, at, diagram_id
+
+
+def _page(found: list[DiagramSummary], limit: int) -> DiagramPage:
     items = found[:limit]
-    more = len(found) > limit
-    last = items[-1] if items else None
-    cursor = pagination.encode(last.updated_at, last.id) if more and last else None
+    if len(found) <= limit:
+        return DiagramPage(items=items, next_cursor=None)
+    last = items[-1]
+    cursor = pagination.encode(last.is_pinned, last.updated_at, last.id)
     return DiagramPage(items=items, next_cursor=cursor)

@@ -1,5 +1,6 @@
 """The column type of search terms: a `tsvector` on PostgreSQL, on SQLite text for an FTS5 index."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Dialect, Text
@@ -43,3 +44,32 @@ def _vector(element: StoredTerms, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(StoredTerms, "sqlite")
 def _text(element: StoredTerms, compiler: SQLCompiler, **options: Any) -> str:
     return compiler.process(element.clauses, **options)
+
+
+# Names the owner of a text among its terms. No text has such a term: it begins with a character
+# for private use. With it a search looks at no more than one person's rows.
+OWNER = "\ue000"
+
+
+def of_owner(user_id: int) -> str:
+    return f"{OWNER}{user_id}"
+
+
+def as_tsquery(terms: Iterable[str], prefixes: Iterable[str]) -> str:
+    """All of these, as PostgreSQL reads a query."""
+    return " & ".join([*map(_lexeme, terms), *(f"{_lexeme(one)}:*" for one in prefixes)])
+
+
+def as_fts_query(terms: Iterable[str], prefixes: Iterable[str]) -> str:
+    """All of these, as SQLite's FTS5 reads a query."""
+    return " AND ".join([*map(_string, terms), *(f"{_string(one)} *" for one in prefixes)])
+
+
+def _lexeme(term: str) -> str:
+    escaped = term.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+def _string(term: str) -> str:
+    escaped = term.replace('"', '""')
+    return f'"{escaped}"'

@@ -101,36 +101,43 @@ def _header(scope: Scope, name: bytes) -> str:
 
 
 class BodyLimit:
-    """Refuses a body above the limit: at once by its declared length, else while it is read."""
+    """Refuses a body above the limit: at once by its declared length, else while it is read.
 
-    def __init__(self, app: ASGIApp, limit_bytes: int) -> None:
+    Some paths have limits of their own.
+    """
+
+    def __init__(
+        self, app: ASGIApp, limit_bytes: int, limits_of_paths: Mapping[str, int] | None = None
+    ) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
+        self.limits_of_paths = limits_of_paths or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = self.limits_of_paths.get(scope["path"], self.limit_bytes)
         declared = _header(scope, b"content-length")
-        if declared.isdigit() and int(declared) > self.limit_bytes:
-            detail = self._detail()
-            await error_response(PayloadTooLarge(detail))(scope, receive, send)
+        if declared.isdigit() and int(declared) > limit:
+            await error_response(PayloadTooLarge(_too_large(limit)))(scope, receive, send)
             return
-        await self.app(scope, self._counted(receive), send)
+        await self.app(scope, self._counted(receive, limit), send)
 
-    def _counted(self, receive: Receive) -> Receive:
+    def _counted(self, receive: Receive, limit: int) -> Receive:
         size = 0
 
         async def receive_counted() -> Message:
             nonlocal size
             message = await receive()
             size += len(message.get("body", b""))
-            if size > self.limit_bytes:
+            if size > limit:
                 # FastAPI lets this one pass while it reads a body, and calls all others a 400.
-                raise HTTPException(PayloadTooLarge.status, self._detail())
+                raise HTTPException(PayloadTooLarge.status, _too_large(limit))
             return message
 
         return receive_counted
 
-    def _detail(self) -> str:
-        return f"The request body may have {self.limit_bytes // 1024} KB at most."
+
+def _too_large(limit_bytes: int) -> str:
+    return f"The request body may have {limit_bytes // 1024} KB at most."

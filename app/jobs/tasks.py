@@ -7,7 +7,7 @@ from redis import Redis
 
 from app.cache import keys
 from app.db.session import Database
-from app.diagrams import service as diagrams
+from app.diagrams import indexing, trash
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -15,6 +15,7 @@ log = structlog.get_logger(__name__)
 QUEUE = "default"
 PROVE = "prove"
 PURGE = "purge_trash"
+INDEX = "index_diagrams"
 
 
 def message(actor: str, *args: str) -> dramatiq.Message[None]:
@@ -33,6 +34,12 @@ def register(broker: RedisBroker, database: Database, redis: Redis, settings: Se
 
     @dramatiq.actor(broker=broker, queue_name=QUEUE)
     def purge_trash() -> None:
-        purged = diagrams.purge_trash(database, days=settings.diagram_trash_days)
+        purged = trash.purge_old(database, days=settings.diagram_trash_days)
         if purged:
             log.info("purged the trash", diagrams=purged)
+
+    @dramatiq.actor(broker=broker, queue_name=QUEUE)
+    def index_diagrams() -> None:
+        indexed = indexing.index_stale(database)
+        if indexed:
+            log.info("indexed diagrams for the search", diagrams=indexed)

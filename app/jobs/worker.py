@@ -2,6 +2,7 @@
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -62,6 +63,7 @@ def _work(
     tasks.register(broker, database, redis, settings)
     worker = Worker(broker, worker_threads=settings.worker_threads, worker_timeout=POLL_MS)
     worker.start()
+    _ask_for_index(redis)
     log.info("worker is ready", threads=settings.worker_threads)
     try:
         while not stop.is_set():
@@ -74,14 +76,22 @@ def _work(
 
 def _beat(broker: RedisBroker, redis: Redis, alive: Path | None) -> None:
     try:
-        # Many workers beat; one of them in an hour puts the purge on the queue.
+        # Many workers beat; one of them in an hour puts each of these on the queue.
         if redis.set(keys.purge(), b"1", nx=True, ex=keys.PURGE_TTL):
             broker.enqueue(tasks.message(tasks.PURGE))
+        if redis.set(keys.index(), b"1", nx=True, ex=keys.INDEX_TTL):
+            broker.enqueue(tasks.message(tasks.INDEX))
     except RedisError as error:
         log.warning("the queue can't be read", reason=str(error))
         return
     if alive is not None:
         alive.touch()
+
+
+def _ask_for_index(redis: Redis) -> None:
+    """After an update there is much that the release before it did not index."""
+    with suppress(RedisError):
+        redis.delete(keys.index())
 
 
 def _wait_for_schema(database: Database, stop: threading.Event) -> bool:

@@ -17,6 +17,9 @@ MAP: dict[str, Any] = {
 }
 SMALLEST = {"topic": ""}
 
+# For a change of whatever is there.
+ANY = {"if-match": "*"}
+
 
 def save(browser: Browser, **changes: Any) -> str:
     answer = browser.post("/api/diagrams", json=MAP | changes)
@@ -64,7 +67,9 @@ def test_a_replaced_diagram_is_the_new_one_everywhere(alice: Browser) -> None:
     made = save(alice)
     assert titles(alice) == [MAP["title"]]
     before = alice.get(f"/api/diagrams/{made}").json()
-    after = alice.put(f"/api/diagrams/{made}", json=MAP | {"title": "新", "spec": SMALLEST}).json()
+    after = alice.put(
+        f"/api/diagrams/{made}", json=MAP | {"title": "新", "spec": SMALLEST}, headers=ANY
+    ).json()
     assert alice.get(f"/api/diagrams/{made}").json() == after
     assert (after["title"], after["spec"]) == ("新", SMALLEST)
     assert after["created_at"] == before["created_at"]
@@ -79,7 +84,7 @@ def test_a_deleted_diagram_is_gone_everywhere(alice: Browser) -> None:
     assert titles(alice) == ["kept"]
     for answer in (
         alice.get(f"/api/diagrams/{made}"),
-        alice.put(f"/api/diagrams/{made}", json=MAP),
+        alice.put(f"/api/diagrams/{made}", json=MAP, headers=ANY),
         alice.delete(f"/api/diagrams/{made}"),
     ):
         assert (answer.status_code, answer.json()["error"]) == (404, "DiagramNotFound")
@@ -95,7 +100,7 @@ def test_a_stranger_finds_nothing_and_changes_nothing(
     unknown = stranger.get("/api/diagrams/00000000-0000-0000-0000-000000000000")
     for answer in (
         stranger.get(f"/api/diagrams/{made}"),
-        stranger.put(f"/api/diagrams/{made}", json=MAP | {"title": "mine now"}),
+        stranger.put(f"/api/diagrams/{made}", json=MAP | {"title": "mine now"}, headers=ANY),
         stranger.delete(f"/api/diagrams/{made}"),
     ):
         assert answer.status_code == 404
@@ -148,7 +153,7 @@ def test_a_broken_payload_is_refused_with_its_place(
     made = save(alice)
     for answer in (
         alice.post("/api/diagrams", json=MAP | changes),
-        alice.put(f"/api/diagrams/{made}", json=MAP | changes),
+        alice.put(f"/api/diagrams/{made}", json=MAP | changes, headers=ANY),
     ):
         assert (answer.status_code, answer.json()["error"]) == (422, "InvalidPayload")
         assert [problem["where"] for problem in answer.json()["detail"]] == [where]

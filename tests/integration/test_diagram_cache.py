@@ -19,7 +19,7 @@ def a_diagram(title: str) -> DiagramIn:
 
 def save(database: Database, cache: redis.Redis, title: str) -> str:
     with database.begin() as session:
-        made = service.create(session, ALICE.id, a_diagram(title))
+        made = service.create(session, Settings(), ALICE.id, a_diagram(title))
     pages.forget_list(cache, ALICE.id)
     return made.id
 
@@ -59,7 +59,7 @@ def test_a_version_that_was_lost_never_comes_back(database: Database, cache: red
     version = pages.list_version(cache, ALICE.id)
     # The write reaches the database while Redis loses its keys.
     with database.begin() as session:
-        service.create(session, ALICE.id, a_diagram("two"))
+        service.create(session, Settings(), ALICE.id, a_diagram("two"))
     cache.delete(*[key for key in cache.scan_iter() if b"version" in key])
     assert pages.list_version(cache, ALICE.id) != version
     assert titles(database, cache) == ["two", "one"]

@@ -8,6 +8,7 @@ from app.db.session import Database
 from app.diagrams import service
 from app.diagrams.schemas import DiagramIn
 from app.diagrams.spec import InvalidSpec, check
+from app.settings import Settings
 from tests.people import ALICE
 from tests.unit.specs import MIND_MAPS, same
 
@@ -19,7 +20,7 @@ from tests.unit.specs import MIND_MAPS, same
 )
 @given(spec=MIND_MAPS)
 def test_every_spec_that_is_accepted_comes_back_equal(
-    database: Database, spec: dict[str, Any]
+    settings: Settings, database: Database, spec: dict[str, Any]
 ) -> None:
     try:
         check("mind_map", spec, limit_kb=100, limit_nodes=100)
@@ -27,7 +28,7 @@ def test_every_spec_that_is_accepted_comes_back_equal(
         assume(False)
     payload = DiagramIn(title="水", diagram_type="mind_map", spec=spec)
     with database.begin() as session:
-        made = service.create(session, ALICE.id, payload)
+        made = service.create(session, settings, ALICE.id, payload)
     with database.read() as session:
         found = service.require(session, ALICE.id, made.id)
     assert same(found.spec, spec), json.dumps(spec)

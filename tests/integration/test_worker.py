@@ -15,7 +15,7 @@ from app import clock
 from app.cache import keys
 from app.db.init import init_db
 from app.db.session import Database
-from app.diagrams import service
+from app.diagrams import trash
 from app.diagrams.models import Diagram
 from app.jobs import broker as brokers
 from app.jobs import tasks, worker
@@ -67,7 +67,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def trash(database: Database) -> None:
+def full_trash(database: Database) -> None:
     with database.begin() as session:
         session.add_all(
             [
@@ -94,7 +94,7 @@ def test_a_job_goes_through_the_queue_and_is_done(
     assert cache.ttl(before) > 0
 
 
-@pytest.mark.usefixtures("trash")
+@pytest.mark.usefixtures("full_trash")
 def test_the_worker_purges_what_has_been_in_the_trash_for_too_long(
     settings: Settings, database: Database
 ) -> None:
@@ -102,7 +102,7 @@ def test_the_worker_purges_what_has_been_in_the_trash_for_too_long(
         wait_until(lambda: stored(database) == KEPT, "the trash is purged")
 
 
-@pytest.mark.usefixtures("trash")
+@pytest.mark.usefixtures("full_trash")
 def test_a_worker_leaves_the_purge_to_the_one_that_has_asked_for_it_in_this_hour(
     settings: Settings, database: Database, cache: redis.Redis
 ) -> None:
@@ -115,20 +115,20 @@ def test_a_worker_leaves_the_purge_to_the_one_that_has_asked_for_it_in_this_hour
     assert stored(database) == before
 
 
-@pytest.mark.usefixtures("trash")
+@pytest.mark.usefixtures("full_trash")
 def test_the_days_in_the_trash_are_a_setting(database: Database) -> None:
-    assert service.purge_trash(database, days=500) == 0
-    assert service.purge_trash(database, days=30) == 2
+    assert trash.purge_old(database, days=500) == 0
+    assert trash.purge_old(database, days=30) == 2
     assert stored(database) == KEPT
-    assert service.purge_trash(database, days=30) == 0
-    assert service.purge_trash(database, days=1) == 1
+    assert trash.purge_old(database, days=30) == 0
+    assert trash.purge_old(database, days=1) == 1
 
 
 def test_a_large_trash_is_purged_in_batches(database: Database) -> None:
-    many = service.PURGE_BATCH * 2 + 1
+    many = trash.PURGE_BATCH * 2 + 1
     with database.begin() as session:
         session.add_all([diagram(str(at), deleted=True, age=40 * DAY) for at in range(many)])
-    assert service.purge_trash(database, days=30) == many
+    assert trash.purge_old(database, days=30) == many
     assert stored(database) == set()
 
 

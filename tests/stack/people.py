@@ -33,7 +33,9 @@ class Person:
         self.expect(200, "POST", "/api/auth/login", self.account)
 
     def expect(self, status: int, method: str, path: str, body: object = None) -> Any:
-        answer = self.http.request(method, path, json=body)
+        # A change of whatever is there.
+        headers = {"If-Match": "*"} if method in {"PATCH", "PUT"} else None
+        answer = self.http.request(method, path, json=body, headers=headers)
         assert answer.status_code == status, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None
 
