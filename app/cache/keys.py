@@ -4,7 +4,6 @@ from datetime import timedelta
 
 DIAGRAM_TTL = timedelta(minutes=1)
 DIAGRAM_LIST_TTL = timedelta(minutes=5)
-DIAGRAM_LIST_VERSION_TTL = timedelta(days=1)
 INDEX_TTL = timedelta(hours=1)
 ORGANIZATION_TTL = timedelta(minutes=5)
 PURGE_TTL = timedelta(hours=1)
@@ -16,12 +15,12 @@ def session(token_hash: str) -> str:
     return f"session:{token_hash}"
 
 
-def diagram_list_version(user_id: int) -> str:
-    return f"diagrams:version:{user_id}"
+def diagram_list(user_id: int) -> str:
+    return f"diagrams:list:{user_id}"
 
 
-def diagram_list(user_id: int, version: str, limit: int) -> str:
-    return f"diagrams:list:{user_id}:{version}:{limit}"
+def diagram(user_id: int, diagram_id: str) -> str:
+    return f"diagrams:one:{user_id}:{diagram_id}"
 
 
 def user(user_id: int) -> str:

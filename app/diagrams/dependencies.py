@@ -5,12 +5,20 @@ from typing import Annotated
 from fastapi import Depends, Path, Query, Request
 from starlette.requests import ClientDisconnect
 
+from app.auth.dependencies import user_with
 from app.diagrams.errors import VersionRequired
 from app.diagrams.kinds import DiagramType
 from app.diagrams.schemas import DiagramFilter
 from app.errors import InvalidInput
 from app.http import etags
 from app.http.etags import ANY, Expected, IfMatch
+from app.http.limiting import TRANSFER
+from app.users.schemas import UserOut
+
+Reader = Annotated[UserOut, Depends(user_with("diagrams:read"))]
+Writer = Annotated[UserOut, Depends(user_with("diagrams:write"))]
+Exporter = Annotated[UserOut, Depends(user_with("diagrams:read", TRANSFER))]
+Importer = Annotated[UserOut, Depends(user_with("diagrams:write", TRANSFER))]
 
 DiagramId = Annotated[str, Path(max_length=36, pattern=r"^[0-9A-Za-z_-]+$")]
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]

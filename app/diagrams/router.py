@@ -4,13 +4,23 @@ from hashlib import sha256
 
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
-from redis import Redis
 from sqlalchemy.orm import Session
 
-from app.auth.dependencies import CurrentUser
+from app.cache.entries import Cache
 from app.db.session import Database
 from app.diagrams import cache, service, transfer, trash, versions
-from app.diagrams.dependencies import Body, DiagramId, FilterOf, Optional, Required, VersionNumber
+from app.diagrams.dependencies import (
+    Body,
+    DiagramId,
+    Exporter,
+    FilterOf,
+    Importer,
+    Optional,
+    Reader,
+    Required,
+    VersionNumber,
+    Writer,
+)
 from app.diagrams.documents import BODY, Imported
 from app.diagrams.errors import (
     DiagramLimitReached,
@@ -33,7 +43,7 @@ from app.diagrams.schemas import (
 from app.diagrams.service import DiagramPage
 from app.errors import InvalidInput, InvalidPayload, PayloadTooLarge
 from app.http import etags
-from app.http.dependencies import DatabaseOf, RedisOf, SettingsOf
+from app.http.dependencies import CacheOf, DatabaseOf, SettingsOf
 from app.http.documentation import Responses, raises
 from app.http.etags import IfNoneMatch
 from app.http.pagination import CursorText, InvalidCursor, Limit
@@ -46,17 +56,19 @@ CHANGED = VersionMismatch(7)
 
 
 @contextmanager
-def writing(database: Database, redis: Redis, user: UserOut) -> Iterator[Session]:
-    """The unit of work of whatever changes somebody's diagrams."""
-    with cache.list_changing(redis, user.id), database.begin() as session:
+def writing(
+    database: Database, copies: Cache, user: UserOut, *diagram_ids: str
+) -> Iterator[Session]:
+    """The unit of work of whatever changes somebody's diagrams: these, or the list alone."""
+    with cache.changing(copies, user.id, *diagram_ids), database.begin() as session:
         yield session
 
 
 @router.get("", responses=raises(InvalidCursor))
 def list_page(
-    user: CurrentUser,
+    user: Reader,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
     chosen: FilterOf,
     limit: Limit = 20,
     cursor: CursorText = None,
@@ -66,33 +78,33 @@ def list_page(
     `q` looks for words in the titles and the texts of the nodes. A diagram must have all of them;
     the last word may be the beginning of one.
     """
-    return service.list_page(database, redis, user.id, limit=limit, cursor=cursor, chosen=chosen)
+    return service.list_page(database, copies, user.id, limit=limit, cursor=cursor, chosen=chosen)
 
 
 @router.post("", status_code=201, responses=raises(DiagramLimitReached))
 def create(
     payload: DiagramIn,
-    user: CurrentUser,
+    user: Writer,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
     settings: SettingsOf,
     response: Response,
 ) -> DiagramOut:
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user) as session:
         made = service.create(session, settings, user.id, payload)
     return _tagged(response, made)
 
 
 @router.get("/trash", responses=raises(InvalidCursor))
 def list_trash(
-    user: CurrentUser, database: DatabaseOf, limit: Limit = 20, cursor: CursorText = None
+    user: Reader, database: DatabaseOf, limit: Limit = 20, cursor: CursorText = None
 ) -> DiagramPage:
     """What was deleted and can be restored. It holds as many diagrams as one may have."""
     return service.list_trash(database, user.id, limit=limit, cursor=cursor)
 
 
 @router.delete("/trash")
-def empty_trash(user: CurrentUser, database: DatabaseOf) -> Emptied:
+def empty_trash(user: Writer, database: DatabaseOf) -> Emptied:
     with database.begin(frees_space=True) as session:
         return trash.empty(session, user.id)
 
@@ -102,7 +114,7 @@ def empty_trash(user: CurrentUser, database: DatabaseOf) -> Emptied:
     response_class=StreamingResponse,
     responses={200: {"content": {"application/json": {}}, "description": "The document."}},
 )
-def export(user: CurrentUser, database: DatabaseOf) -> StreamingResponse:
+def export(user: Exporter, database: DatabaseOf) -> StreamingResponse:
     """Everything that one has as one document, the trash and the versions too."""
     return StreamingResponse(
         transfer.export(database, user),
@@ -117,11 +129,11 @@ def export(user: CurrentUser, database: DatabaseOf) -> StreamingResponse:
     openapi_extra=BODY,
 )
 def import_document(
-    user: CurrentUser, body: Body, database: DatabaseOf, redis: RedisOf, settings: SettingsOf
+    user: Importer, body: Body, database: DatabaseOf, copies: CacheOf, settings: SettingsOf
 ) -> Imported:
     """Adds what an export holds and one doesn't have: all of it, or nothing after an error."""
     prepared = transfer.read(settings, user.id, body)
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user) as session:
         return transfer.store(session, settings, user.id, prepared)
 
 
@@ -132,14 +144,14 @@ def import_document(
 )
 def read(
     diagram_id: DiagramId,
-    user: CurrentUser,
+    user: Reader,
     database: DatabaseOf,
+    copies: CacheOf,
     response: Response,
     if_none_match: IfNoneMatch = None,
 ) -> DiagramOut | Response:
     """The ETag begins with the version; a change is made with it as If-Match."""
-    with database.read() as session:
-        found = service.require(session, user.id, diagram_id)
+    found = service.find(database, copies, user.id, diagram_id)
     if etags.has(if_none_match, found.etag):
         return Response(status_code=304, headers={"ETag": found.etag})
     return _tagged(response, found)
@@ -148,16 +160,16 @@ def read(
 @router.put("/{diagram_id}", responses=raises(DiagramNotFound, CHANGED, VersionRequired))
 def replace(
     diagram_id: DiagramId,
-    user: CurrentUser,
+    user: Writer,
     payload: DiagramIn,
     expected: Required,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
     settings: SettingsOf,
     response: Response,
 ) -> DiagramOut:
     """Without a change of the content, it stays the version that it is."""
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user, diagram_id) as session:
         made = service.replace(session, settings, user.id, diagram_id, payload, expected)
     return _tagged(response, made)
 
@@ -165,15 +177,15 @@ def replace(
 @router.patch("/{diagram_id}", responses=raises(DiagramNotFound, CHANGED, VersionRequired))
 def change(
     diagram_id: DiagramId,
-    user: CurrentUser,
+    user: Writer,
     payload: DiagramPatch,
     expected: Required,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
     settings: SettingsOf,
     response: Response,
 ) -> DiagramOut:
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user, diagram_id) as session:
         made = service.change(session, settings, user.id, diagram_id, payload, expected)
     return _tagged(response, made)
 
@@ -181,34 +193,34 @@ def change(
 @router.delete("/{diagram_id}", status_code=204, responses=raises(DiagramNotFound, CHANGED))
 def delete(
     diagram_id: DiagramId,
-    user: CurrentUser,
+    user: Writer,
     expected: Optional,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
     settings: SettingsOf,
 ) -> None:
     """Moves it into the trash. Of more than the trash can hold, the oldest are deleted for good."""
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user, diagram_id) as session:
         trash.put(session, settings, user.id, diagram_id, expected)
 
 
 @router.post("/{diagram_id}/restore", responses=raises(NotInTrash, DiagramLimitReached))
 def restore(
     diagram_id: DiagramId,
-    user: CurrentUser,
+    user: Writer,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
     settings: SettingsOf,
     response: Response,
 ) -> DiagramOut:
     """Takes it out of the trash."""
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user, diagram_id) as session:
         restored = trash.restore(session, settings, user.id, diagram_id)
     return _tagged(response, restored)
 
 
 @router.delete("/{diagram_id}/purge", status_code=204, responses=raises(NotInTrash))
-def purge(diagram_id: DiagramId, user: CurrentUser, database: DatabaseOf) -> None:
+def purge(diagram_id: DiagramId, user: Writer, database: DatabaseOf) -> None:
     """Deletes it from the trash for good."""
     with database.begin(frees_space=True) as session:
         trash.purge(session, user.id, diagram_id)
@@ -221,14 +233,14 @@ def purge(diagram_id: DiagramId, user: CurrentUser, database: DatabaseOf) -> Non
 )
 def duplicate(
     diagram_id: DiagramId,
-    user: CurrentUser,
+    user: Writer,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
     settings: SettingsOf,
     response: Response,
     payload: DuplicateIn | None = None,
 ) -> DiagramOut:
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user, diagram_id) as session:
         given = payload or DuplicateIn()
         made = service.duplicate(session, settings, user.id, diagram_id, given)
     return _tagged(response, made)
@@ -237,25 +249,25 @@ def duplicate(
 @router.put("/{diagram_id}/pin", status_code=204, responses=raises(DiagramNotFound, CHANGED))
 def pin(
     diagram_id: DiagramId,
-    user: CurrentUser,
+    user: Writer,
     expected: Optional,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
 ) -> None:
     """Puts it before those that aren't pinned. It stays the version that it is."""
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user, diagram_id) as session:
         service.pin(session, user.id, diagram_id, expected, pinned=True)
 
 
 @router.delete("/{diagram_id}/pin", status_code=204, responses=raises(DiagramNotFound, CHANGED))
 def unpin(
     diagram_id: DiagramId,
-    user: CurrentUser,
+    user: Writer,
     expected: Optional,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
 ) -> None:
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user, diagram_id) as session:
         service.pin(session, user.id, diagram_id, expected, pinned=False)
 
 
@@ -270,7 +282,7 @@ def unpin(
 )
 def show_thumbnail(
     diagram_id: DiagramId,
-    user: CurrentUser,
+    user: Reader,
     database: DatabaseOf,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
@@ -283,7 +295,7 @@ def show_thumbnail(
 
 
 @router.get("/{diagram_id}/versions", responses=raises(DiagramNotFound))
-def list_versions(diagram_id: DiagramId, user: CurrentUser, database: DatabaseOf) -> VersionList:
+def list_versions(diagram_id: DiagramId, user: Reader, database: DatabaseOf) -> VersionList:
     """The earlier states that are kept, newest first."""
     with database.read() as session:
         return versions.list_of(session, user.id, diagram_id)
@@ -291,7 +303,7 @@ def list_versions(diagram_id: DiagramId, user: CurrentUser, database: DatabaseOf
 
 @router.get("/{diagram_id}/versions/{version}", responses=raises(DiagramNotFound, VersionNotFound))
 def read_version(
-    diagram_id: DiagramId, version: VersionNumber, user: CurrentUser, database: DatabaseOf
+    diagram_id: DiagramId, version: VersionNumber, user: Reader, database: DatabaseOf
 ) -> VersionOut:
     with database.read() as session:
         return versions.require(session, user.id, diagram_id, version)
@@ -304,15 +316,15 @@ def read_version(
 def restore_version(
     diagram_id: DiagramId,
     version: VersionNumber,
-    user: CurrentUser,
+    user: Writer,
     expected: Required,
     database: DatabaseOf,
-    redis: RedisOf,
+    copies: CacheOf,
     settings: SettingsOf,
     response: Response,
 ) -> DiagramOut:
     """Makes a new version with what an earlier one had."""
-    with writing(database, redis, user) as session:
+    with writing(database, copies, user, diagram_id) as session:
         made = versions.restore(session, settings, user.id, diagram_id, version, expected)
     return _tagged(response, made)
 

@@ -3,11 +3,10 @@ import uuid
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
-from redis import Redis
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.cache.entries import Cache
 from app.db.session import Database
 from app.diagrams import cache, content, indexing, queries, quota, spec, texts, thumbnails, versions
 from app.diagrams.errors import DiagramNotFound, ThumbnailNotFound
@@ -53,6 +52,19 @@ def create(session: Session, settings: Settings, user_id: int, payload: DiagramI
 def require(session: Session, user_id: int, diagram_id: str) -> DiagramOut:
     """One's diagram. Raises DiagramNotFound, also for somebody else's."""
     found = queries.find(session, user_id, diagram_id)
+    if found is None:
+        raise DiagramNotFound
+    return found
+
+
+def find(database: Database, copies: Cache, user_id: int, diagram_id: str) -> DiagramOut:
+    """`require`, from the cache where it has it. Raises DiagramNotFound."""
+
+    def load() -> DiagramOut | None:
+        with database.read() as session:
+            return queries.find(session, user_id, diagram_id)
+
+    found = cache.read_one(copies, user_id, diagram_id, load)
     if found is None:
         raise DiagramNotFound
     return found
@@ -136,31 +148,22 @@ def pin(
 
 def list_page(
     database: Database,
-    redis: Redis,
+    copies: Cache,
     user_id: int,
     *,
     limit: int,
     cursor: str | None,
     chosen: DiagramFilter = EVERYTHING,
 ) -> DiagramPage:
-    """A page of one's diagrams, pinned first and then newest first.
-
-    First pages of everything are cached. Others are asked for rarely, and a cursor can be written
-    in many ways, so that caching them would let anybody fill Redis.
-
-    Raises:
-        InvalidCursor.
-    """
-    if cursor or chosen != EVERYTHING:
+    """A page of one's diagrams, pinned first and then newest first. Raises InvalidCursor."""
+    if cursor or chosen != EVERYTHING or limit > cache.BEGINNING:
         return _read_page(database, user_id, limit, cursor, chosen)
-    version = cache.list_version(redis, user_id)
-    cached = _parse(cache.find_page(redis, user_id, version, limit)) if version else None
-    if cached is not None:
-        return cached
-    page = _read_page(database, user_id, limit, None, chosen)
-    if version:
-        cache.store_page(redis, user_id, version, limit, page.model_dump_json())
-    return page
+
+    def load() -> list[DiagramSummary]:
+        with database.read() as session:
+            return queries.list_page(session, user_id, cache.BEGINNING + 1, None)
+
+    return _page(cache.read_beginning(copies, user_id, load), limit)
 
 
 def list_trash(database: Database, user_id: int, *, limit: int, cursor: str | None) -> DiagramPage:
@@ -220,16 +223,6 @@ def _add(session: Session, settings: Settings, user_id: int, values: dict[str, A
     queries.add(session, diagram)
     indexing.store(session, diagram.id, text, now)
     return DiagramOut.model_validate(diagram)
-
-
-def _parse(cached: bytes | None) -> DiagramPage | None:
-    """None also for a page that another release has stored in another shape."""
-    if cached is None:
-        return None
-    try:
-        return DiagramPage.model_validate_json(cached)
-    except ValidationError:
-        return None
 
 
 def _read_page(

@@ -167,10 +167,12 @@ def test_the_cache_of_one_person_is_not_touched_by_another(
 ) -> None:
     save(alice)
     titles(alice)
-    version = service.app.state.redis.get(keys.diagram_list_version(ALICE.id))
+    copied = service.app.state.redis.get(keys.diagram_list(ALICE.id))
+    assert copied
     save(bob)
-    assert service.app.state.redis.get(keys.diagram_list_version(ALICE.id)) == version
-    assert service.app.state.redis.get(keys.diagram_list_version(BOB.id)) != version
+    assert service.app.state.redis.get(keys.diagram_list(ALICE.id)) == copied
+    save(alice)
+    assert service.app.state.redis.get(keys.diagram_list(ALICE.id)) is None
 
 
 def test_without_redis_nobody_gets_in_and_the_answer_says_why(
