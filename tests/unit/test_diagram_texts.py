@@ -165,6 +165,10 @@ def test_characters_and_pairs_of_neighbours_are_terms_and_so_are_words() -> None
     assert found == ["水", "水循", "循", "循环", "环", "the", "iphone", "手", "手机", "机"]
 
 
+def test_marks_belong_to_the_word_that_they_stand_in() -> None:
+    assert texts.terms("हिन्दी สวัสดี") == ["हिन्दी", "สวัสดี"]
+
+
 def test_a_query_is_made_of_terms_prefixes_and_phrases() -> None:
     assert parse_query(" Ｐlant-水循环, 茶 光合  水循环！") == Query(
         terms=("水循", "循环", "茶", "光合"), prefixes=("plant",), phrases=("水循环",)
