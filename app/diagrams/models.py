@@ -23,8 +23,11 @@ IN_TRASH = text("is_deleted")
 
 
 class Diagram(Base):
+    """A diagram as it is now."""
+
     __tablename__ = "diagrams"
     __table_args__ = (
+        # What a client sends as If-Match is a count; zero would be a state that nobody saved.
         CheckConstraint("version >= 1", name="version"),
         # One's diagrams or one's trash, pinned first and then newest, and their keyset paging; the
         # count for the quota; the rows that a deleted user takes along.
@@ -35,6 +38,7 @@ class Diagram(Base):
 
     # UUID text: SQLite files from before PostgreSQL hold it so, and clients keep such links.
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    # No cascade: whoever deletes a user deletes the diagrams first, and says how many.
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     title: Mapped[str] = mapped_column(String(200))
     diagram_type: Mapped[str] = mapped_column(String(50))
@@ -67,6 +71,7 @@ class DiagramVersion(Base):
     __table_args__ = (UniqueConstraint("diagram_id", "version"),)
 
     id: Mapped[int] = mapped_column(RowId, Identity(), primary_key=True)
+    # It goes with its diagram.
     diagram_id: Mapped[str] = mapped_column(ForeignKey("diagrams.id", ondelete="CASCADE"))
     version: Mapped[int]
     title: Mapped[str] = mapped_column(String(200))
@@ -84,8 +89,8 @@ class DiagramText(Base):
     """
 
     __tablename__ = "diagram_texts"
-    # On SQLite the full-text index over it is made by the migration.
     __table_args__ = (
+        # The search. On SQLite the migration makes a full-text index in its place.
         Index("ix_diagram_texts_terms", "terms", postgresql_using="gin").ddl_if(
             dialect="postgresql"
         ),
@@ -93,6 +98,7 @@ class DiagramText(Base):
 
     # SQLite's full-text index refers to a row by its number.
     id: Mapped[int] = mapped_column(RowId, Identity(), primary_key=True)
+    # One for each diagram, with which it goes.
     diagram_id: Mapped[str] = mapped_column(
         ForeignKey("diagrams.id", ondelete="CASCADE"), unique=True
     )

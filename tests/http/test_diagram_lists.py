@@ -12,7 +12,7 @@ from app.diagrams.models import Diagram
 from app.settings import Settings
 from tests.http.browsers import Browser, Service, serving
 from tests.http.test_diagrams import ANY, MAP, save, titles
-from tests.people import ALICE, BOB, PASSWORD
+from tests.people import ALICE, PASSWORD
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from app.cache.entries import Cache
 from app.db.session import Database
 from app.diagrams import cache as pages
 from app.diagrams import service
+from app.diagrams.errors import DiagramNotFound
 from app.diagrams.schemas import DiagramIn
 from app.settings import Settings
 from tests.people import ALICE, BOB
@@ -46,7 +47,7 @@ def titles(database: Database, copies: Cache, user_id: int = ALICE.id) -> list[s
 
 
 def test_a_diagram_in_the_cache_equals_the_one_from_the_database(
-    database: Database, copies: Cache, cache: redis.Redis
+    database: Database, copies: Cache
 ) -> None:
     made = save(database, copies, "光合作用 🌱 \" \\ '\u2028")
     fresh = service.find(database, copies, ALICE.id, made)
@@ -59,12 +60,10 @@ def test_a_diagram_in_the_cache_equals_the_one_from_the_database(
     assert copied.etag == fresh.etag
 
 
-def test_a_diagram_is_copied_for_its_owner_only(
-    database: Database, copies: Cache, cache: redis.Redis
-) -> None:
+def test_a_diagram_is_copied_for_its_owner_only(database: Database, copies: Cache) -> None:
     made = save(database, copies, "of alice")
     service.find(database, copies, ALICE.id, made)
-    with pytest.raises(service.DiagramNotFound):
+    with pytest.raises(DiagramNotFound):
         service.find(database, copies, BOB.id, made)
 
 
