@@ -47,11 +47,19 @@ def examine(settings: Settings) -> list[Finding]:
             Finding(health.ok, name, f"{health.version or health.problem} ({health.ms} ms)")
             for name, health in readiness.services.items()
         ]
-        return [*found, _worker(redis), *_connections(database, settings), *_file(settings)]
+        return [*found, _worker(redis), *_connections(database, settings), *examine_file(settings)]
     finally:
         qdrant.close()
         redis.close()
         database.close()
+
+
+def examine_file(settings: Settings) -> list[Finding]:
+    """Looks at the file of an embedded database, all of it, and at its disk."""
+    file = engine.file(settings)
+    if file is None:
+        return []
+    return [_integrity(file), _journal(file), _disk(file, settings.disk_reserve_mb)]
 
 
 def _worker(redis: Redis) -> Finding:
@@ -81,13 +89,6 @@ def _connections(database: Database, settings: Settings) -> list[Finding]:
         return [Finding(False, "connections", error.detail)]
     detail = f"{needed} may be needed by one app container and its worker, {allowed} are allowed"
     return [Finding(needed <= allowed, "connections", detail)]
-
-
-def _file(settings: Settings) -> list[Finding]:
-    file = engine.file(settings)
-    if file is None:
-        return []
-    return [_integrity(file), _journal(file), _disk(file, settings.disk_reserve_mb)]
 
 
 def _integrity(file: Path) -> Finding:

@@ -63,10 +63,11 @@ def run_in(folder: Path, *program: str) -> tuple[int, str]:
 
 
 def as_a_user_without_privileges() -> tuple[str, ...]:
-    """root may write anywhere, unless this one capability is gone."""
+    """root may read and write anything, unless these capabilities are gone."""
     if os.geteuid() != 0:
         return ()
-    return ("setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override")
+    dropped = "-dac_override,-dac_read_search"
+    return ("setpriv", f"--bounding-set={dropped}", f"--inh-caps={dropped}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -101,6 +102,26 @@ def test_a_folder_of_somebody_else_is_named(tmp_path: Path) -> None:
     code, said = run_in(folder, *as_a_user_without_privileges())
     assert (code, said.count("\n")) == (1, 1)
     assert f"can't write in {folder}" in said
+
+
+@pytest.mark.parametrize(("mode", "problem"), [(0o400, "be written"), (0o200, "be read")])
+def test_a_database_of_somebody_else_is_named(mode: int, problem: str, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "mindgraph.db").write_text("not looked into")
+    (folder / "mindgraph.db").chmod(mode)
+    code, said = run_in(folder, *as_a_user_without_privileges())
+    assert (code, said.count("\n")) == (1, 1)
+    assert f"{folder}/mindgraph.db can't {problem}" in said
+
+
+@pytest.mark.parametrize("command", ["init-db", "run", "worker"])
+def test_a_damaged_database_is_refused_in_a_sentence(command: str, tmp_path: Path) -> None:
+    (tmp_path / "mindgraph.db").write_text("not a database\n" * 400)
+    done = commands.run(command, environ=bare_environment(APP_PORT=0, DATA_DIR=tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert f"mindgraph: the database {tmp_path}/mindgraph.db is damaged" in done.stderr
+    assert "restore a backup" in done.stderr
 
 
 def test_a_folder_with_a_difficult_name_serves_the_walk_through(

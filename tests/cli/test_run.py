@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ class Embedded:
     def __init__(self, folder: Path, port: int) -> None:
         self.environ = {
             "APP_PORT": str(port),
+            "CAPTCHA_ENABLED": "false",
             "DATA_DIR": str(folder),
             "HOME": os.environ.get("HOME", "/"),
             "PATH": os.environ["PATH"],
@@ -35,7 +37,7 @@ class Embedded:
         self.client = httpx.Client(base_url=self.url, trust_env=False, timeout=20)
 
     def start(self) -> None:
-        self.running = start("run", environ=self.environ)
+        self.running = start("run", environ=self.environ, start_new_session=True)
         wait_until(self.is_ready, "it is ready")
 
     def is_ready(self) -> bool:
@@ -69,6 +71,25 @@ class Embedded:
         answer = self.client.get(f"/api/diagrams/{diagram}").raise_for_status()
         found: dict[str, Any] = answer.json()
         return bool({name: found[name] for name in MAP} == MAP)
+
+    def save_until_killed(self, after: int) -> list[str]:
+        """What was acknowledged before all of its processes were ended at once."""
+        assert self.running
+        saved: list[str] = []
+        threads = [threading.Thread(target=self._save_on, args=(saved,)) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(saved) >= after, "enough is saved")
+        os.killpg(self.running.pid, signal.SIGKILL)
+        for thread in threads:
+            thread.join()
+        self.running.communicate()
+        return saved
+
+    def _save_on(self, saved: list[str]) -> None:
+        with suppress(httpx.TransportError):
+            while True:
+                saved.append(self.save())
 
 
 @pytest.fixture
@@ -109,3 +130,23 @@ def test_a_body_in_chunks_over_a_real_connection_is_held_to_the_limit(embedded: 
         )
         assert answer.status_code == 413
     assert embedded.is_ready()
+
+
+def test_what_was_acknowledged_before_a_kill_is_there_once_and_the_start_says_so(
+    embedded: Embedded,
+) -> None:
+    embedded.start()
+    embedded.log_in("alice@school.org")
+    saved: list[str] = []
+    for _ in range(2):
+        saved += embedded.save_until_killed(after=20)
+        embedded.start()
+        assert len(set(saved)) == len(saved)
+        assert all(embedded.has(diagram) for diagram in saved)
+    said, code = embedded.end(signal.SIGTERM)
+    assert code == 0
+    assert "the database file is recovered" in said
+    assert "this process makes the checkpoints" in said
+    embedded.start()
+    said, _ = embedded.end(signal.SIGTERM)
+    assert "the database file is clean" in said

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.db import engine
-from app.db.errors import DatabaseDamaged, FileUnusable
+from app.db.errors import DatabaseDamaged
 from app.db.init import init_db, judge_file
 from app.db.sqlite import checkpoints, files, verdict
 from app.db.sqlite.verdict import Verdict
@@ -334,10 +334,3 @@ def test_what_is_no_database_is_named(settings: Settings, file: Path) -> None:
     with pytest.raises(DatabaseDamaged, match="file is not a database"):
         init_db(settings)
     assert file.read_text().startswith("a letter")
-
-
-def test_a_folder_in_the_place_of_the_file_is_named(settings: Settings, file: Path) -> None:
-    file.unlink()
-    file.mkdir()
-    with pytest.raises(FileUnusable, match="is no file"):
-        init_db(settings)
