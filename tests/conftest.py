@@ -10,7 +10,6 @@ from typing import Any
 
 import hypothesis
 import pytest
-import redis
 from _pytest.terminal import TerminalReporter
 
 from app import logs
@@ -156,7 +155,7 @@ def database(settings: Settings) -> Iterator[Database]:
 
 
 @pytest.fixture
-def cache(base: Settings) -> Iterator[redis.Redis]:
+def cache(base: Settings) -> Iterator[caches.Client]:
     with caches.build(base) as client:
         yield client
 

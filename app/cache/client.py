@@ -4,10 +4,11 @@ Sessions and captcha fail closed: they use `strict()`. Caches and rate limits fa
 `lenient()`.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import redis
 import structlog
@@ -29,8 +30,44 @@ class RedisUnavailable(Unavailable):
     """Redis doesn't answer; try again shortly."""
 
 
-def build(settings: Settings) -> redis.Redis:
+class Client(redis.Redis):
+    """A client that knows since when it could have been told of everything.
+
+    That is the moment, in milliseconds on the server's clock, at which it found another server
+    process than before, or made a connection anew that had failed: until then the server may have
+    been away, and may have come back with what it had before.
+    """
+
+    reachable_since_ms = 0
+    _run_id = b""
+
+    def note_connection(self, connection: Any) -> None:
+        connection.on_connect()
+        run_id, now_ms = _ask(connection)
+        if run_id != self._run_id or hasattr(connection, "was_connected"):
+            self._run_id = run_id
+            # Not the present one: what was stored in it may be from before.
+            self.reachable_since_ms = now_ms + 1
+        connection.was_connected = True
+
+
+def _ask(connection: Any) -> tuple[bytes, int]:
+    """The id of the server's process, and its clock in milliseconds."""
+    connection.send_command("INFO", "server")
+    found = re.search(rb"run_id:(\w+)", bytes(connection.read_response()))
+    connection.send_command("TIME")
+    seconds, microseconds = connection.read_response()
+    return found[1] if found else b"", int(seconds) * 1000 + int(microseconds) // 1000
+
+
+def build(settings: Settings) -> Client:
     """A pooled client. It connects at its first command, so this never fails."""
+    client = _build(settings)
+    client.connection_pool.connection_kwargs["redis_connect_func"] = client.note_connection
+    return client
+
+
+def _build(settings: Settings) -> Client:
     common: dict[str, Any] = {
         "socket_timeout": settings.redis_timeout_s,
         "socket_connect_timeout": settings.redis_timeout_s,
@@ -39,9 +76,10 @@ def build(settings: Settings) -> redis.Redis:
         "retry": Retry(NoBackoff(), 1),
     }
     if settings.redis_url is not None:
-        return redis.Redis.from_url(settings.redis_url.get_secret_value(), **common)
+        url = settings.redis_url.get_secret_value()
+        return cast(Client, Client.from_url(url, **common))
     password = settings.redis_password
-    return redis.Redis(
+    return Client(
         host=settings.redis_host,
         port=settings.redis_port,
         db=settings.redis_db,

@@ -9,6 +9,8 @@ A copy is always as new as the database, or gone:
   it or Redis die in between, nobody can store a copy until the lease has run out.
 - A copy that couldn't be forgotten, because Redis didn't answer, is remembered, and forgotten as
   soon as it does.
+- A copy from before Redis could be reached again isn't believed: Redis may have come back with
+  what somebody couldn't forget meanwhile.
 """
 
 import secrets
@@ -21,7 +23,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from redis import Redis, RedisError
+from redis import RedisError
 
 from app.cache import client, keys, scripts
 
@@ -43,14 +45,19 @@ CHANGING = "c:"
 
 FIND_OR_LEASE = """
 local found = redis.call('GET', KEYS[1])
-if found then return {found, ''} end
+if found and tonumber(string.match(found, '^%d+') or 0) >= tonumber(ARGV[3]) then
+    return {found, ''}
+end
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then return {false, ARGV[1]} end
 return {false, redis.call('GET', KEYS[2])}
 """
 STORE = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[2])
-if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+if ARGV[2] == '' then return 0 end
+local time = redis.call('TIME')
+local made = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
+redis.call('SET', KEYS[1], made .. ' ' .. ARGV[2], 'PX', ARGV[3])
 return 1
 """
 # Pairs of a copy and its lease. A lease that another change has taken meanwhile stays with it.
@@ -74,7 +81,7 @@ class _Look:
 class Cache:
     """The copies of one process. Without Redis every reader reads the database."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: client.Client) -> None:
         self.redis = redis
         # How often each could not be forgotten.
         self._unforgotten: dict[str, int] = {}
@@ -136,9 +143,16 @@ class Cache:
 
     def _look(self, key: str, mine: str) -> _Look:
         with client.lenient("cache"):
-            copy, holder = self._run(FIND_OR_LEASE, [key], mine, READ_MS)
-            return _Look(copy, (holder or b"").decode())
+            oldest = self.redis.reachable_since_ms
+            copy, holder = self._run(FIND_OR_LEASE, [key], mine, READ_MS, oldest)
+            return _Look(self._believed(copy), (holder or b"").decode())
         return _Look()
+
+    def _believed(self, copy: bytes | None) -> bytes | None:
+        made, _, content = (copy or b"").partition(b" ")
+        # After the answer: this very question may have made the connection.
+        is_newer = made.isdigit() and int(made) >= self.redis.reachable_since_ms
+        return content if is_newer else None
 
     def _wait(self, key: str, mine: str) -> _Look:
         deadline = time.monotonic() + PATIENCE_S

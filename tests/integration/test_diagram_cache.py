@@ -25,7 +25,7 @@ def a_diagram(title: str) -> DiagramIn:
 
 
 @pytest.fixture
-def copies(cache: redis.Redis) -> Cache:
+def copies(cache: caches.Client) -> Cache:
     return Cache(cache)
 
 
