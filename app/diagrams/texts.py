@@ -132,10 +132,13 @@ def _all_terms(content: str) -> Iterator[str]:
 def _runs(content: str) -> Iterator[tuple[bool, str]]:
     """Whether it is unspaced, and the run: of unspaced characters, or a word of others."""
     for kind, run in itertools.groupby(content, _kind):
-        text = "".join(run)
-        # Marks without a letter below them aren't a word.
-        if kind == "unspaced" or (kind == "word" and any(map(str.isalnum, text))):
-            yield kind == "unspaced", text
+        if kind == "unspaced":
+            yield True, "".join(run)
+        elif kind == "word":
+            # Marks without a letter below them aren't a word.
+            word = "".join(itertools.dropwhile(lambda one: not one.isalnum(), run))
+            if word:
+                yield False, word
 
 
 @lru_cache(maxsize=65_536)

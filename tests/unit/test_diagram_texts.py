@@ -166,7 +166,7 @@ def test_characters_and_pairs_of_neighbours_are_terms_and_so_are_words() -> None
 
 
 def test_marks_belong_to_the_word_that_they_stand_in() -> None:
-    assert texts.terms("हिन्दी สวัสดี") == ["हिन्दी", "สวัสดี"]
+    assert texts.terms("हिन्दी สวัสดี \u0301 \u0301a") == ["हिन्दी", "สวัสดี", "a"]
 
 
 def test_a_query_is_made_of_terms_prefixes_and_phrases() -> None:
