@@ -25,6 +25,7 @@ class Embedded:
     def __init__(self, folder: Path, port: int) -> None:
         self.environ = {
             "APP_PORT": str(port),
+            "CAPTCHA_ENABLED": "false",
             "DATA_DIR": str(folder),
             "HOME": os.environ.get("HOME", "/"),
             "PATH": os.environ["PATH"],
