@@ -68,7 +68,7 @@ venv: ## make .venv with the `mindgraph` command
 	@bash docker/venv.sh
 
 run: venv ## the service without Docker: SQLite, data in data/
-	@.venv/bin/mindgraph run
+	@CAPTCHA_ENABLED=$${CAPTCHA_ENABLED:-false} .venv/bin/mindgraph run
 
 # --- Checks ---
 

@@ -34,6 +34,9 @@ call() {
     }
     if [ "$status" != "$3" ]; then
         echo "$1 $2 answered $status instead of $3: $(cat "$work/answer")" >&2
+        if grep -q InvalidCaptcha "$work/answer"; then
+            echo "No script can solve a captcha; start the service with CAPTCHA_ENABLED=false" >&2
+        fi
         exit 1
     fi
 }

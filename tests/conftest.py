@@ -91,6 +91,7 @@ def base(servers: Servers, tmp_path: Path) -> Settings:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
     settings = Settings.model_validate(
         {
+            "captcha_enabled": False,
             "data_dir": tmp_path / "data",
             "environment": "test",
             "rate_limits": False,

@@ -105,11 +105,14 @@ class Identification:
     def _by_session(self, token: str | None) -> Found | None:
         if not token or len(token) > LONGEST_CREDENTIAL:
             return None
-        user_id = sessions.find(self.redis, self.settings, token)
-        if user_id is None:
+        session = sessions.find(self.redis, self.settings, token)
+        if session is None:
             return None
-        account = users.find(self.database, self.cache, user_id)
-        return Found(account) if account else None
+        account = users.find(self.database, self.cache, session.user_id)
+        # In another epoch it was opened with a password that was changed since.
+        if account is None or account.session_epoch != session.epoch:
+            return None
+        return Found(account)
 
 
 def allow(scope: Scope | None = None, rule: Rule | None = None) -> Callable[..., Caller]:

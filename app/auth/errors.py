@@ -1,4 +1,4 @@
-from app.errors import Conflict, Forbidden, NotFound, TooMany, Unauthorized
+from app.errors import Conflict, Forbidden, InvalidInput, NotFound, TooMany, Unauthorized
 
 
 class WrongCredentials(Unauthorized):
@@ -7,6 +7,30 @@ class WrongCredentials(Unauthorized):
 
 class NotLoggedIn(Unauthorized):
     """Log in first: POST /api/auth/login."""
+
+
+class LoginLocked(TooMany):
+    """Too many wrong passwords for this login name; wait, or solve a captcha."""
+
+
+class InvalidCaptcha(InvalidInput):
+    """The captcha was not solved, or is no longer good; POST /api/auth/captcha makes another."""
+
+
+class WrongPassword(Forbidden):
+    """This is not your current password."""
+
+
+class PasswordIsLogin(InvalidInput):
+    """The password must not be the login name."""
+
+
+class InvalidResetToken(InvalidInput):
+    """This link was used already or has expired; ask an administrator for a new one."""
+
+
+class SessionNotFound(NotFound):
+    """You have no session with this id; it may have ended."""
 
 
 class InvalidKey(Unauthorized):

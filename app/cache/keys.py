@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
+CAPTCHA_TTL = timedelta(minutes=5)
 DIAGRAM_TTL = timedelta(minutes=1)
 DIAGRAM_LIST_TTL = timedelta(minutes=5)
 INDEX_TTL = timedelta(hours=1)
+LOGIN_FAILURES_TTL = timedelta(days=1)
 ORGANIZATION_TTL = timedelta(minutes=5)
 PURGE_TTL = timedelta(hours=1)
 USER_TTL = timedelta(minutes=5)
@@ -13,6 +15,22 @@ WORKER_PROOF_TTL = timedelta(minutes=1)
 
 def session(token_hash: str) -> str:
     return f"session:{token_hash}"
+
+
+def sessions_of(user_id: int) -> str:
+    return f"sessions:{user_id}"
+
+
+def captcha(captcha_id: str) -> str:
+    return f"captcha:{captcha_id}"
+
+
+def login_failures(login_hash: str) -> str:
+    return f"login:failures:{login_hash}"
+
+
+def login_lock(login_hash: str) -> str:
+    return f"login:lock:{login_hash}"
 
 
 def diagram_list(user_id: int) -> str:

@@ -11,6 +11,24 @@ Role = Literal["user", "manager", "admin"]
 PHONE = re.compile(r"\d{11}")
 ACCOUNT = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
+# An emoji as keyboards send it: a flag, a keycap, or symbols with their colour of skin and their
+# tags, joined to one.
+_SYMBOL = (
+    "[\u203c\u2049\u2122\u2139\u2194-\u21aa\u231a-\u23ff\u24c2\u25aa-\u27bf\u2934\u2935"
+    "\u2b05-\u2b55\u3030\u303d\u3297\u3299\U0001f004\U0001f0cf\U0001f170-\U0001f19a"
+    "\U0001f201-\U0001f251\U0001f300-\U0001faff]"
+)
+_ELEMENT = f"{_SYMBOL}\ufe0f?[\U0001f3fb-\U0001f3ff]?(?:[\U000e0020-\U000e007e]+\U000e007f)?"
+EMOJI = re.compile(
+    f"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\ufe0f?\u20e3|{_ELEMENT}(?:\u200d{_ELEMENT})*"
+)
+
+
+def _is_emoji(value: str) -> str:
+    if EMOJI.fullmatch(value) is None:
+        raise ValueError("must be a single emoji")
+    return value
+
 
 def normalize_login(value: str) -> str:
     """A phone number of 11 digits, or an account like name@school.org, in lower case.
@@ -25,6 +43,7 @@ def normalize_login(value: str) -> str:
 
 
 Login = Annotated[Text, AfterValidator(normalize_login)]
+Avatar = Annotated[Text, AfterValidator(_is_emoji)]
 
 
 class UserOut(BaseModel):
@@ -49,4 +68,4 @@ class Profile(BaseModel):
     """What one tells of oneself."""
 
     name: Text | None = Field(None, max_length=100, examples=["爱丽丝"])
-    avatar: Text | None = Field(None, max_length=50, examples=["👩‍🏫"])
+    avatar: Avatar | None = Field(None, max_length=50, examples=["👩‍🏫"])

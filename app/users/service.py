@@ -7,7 +7,7 @@ from app.db.session import Database
 from app.users import queries
 from app.users.errors import LoginTaken
 from app.users.models import User
-from app.users.schemas import Account, Role
+from app.users.schemas import Account, Profile, Role
 
 
 def get(session: Session, user_id: int) -> User | None:
@@ -67,3 +67,35 @@ def create(
 
 def note_login(session: Session, user: User) -> None:
     queries.set_last_login(session, user.id, clock.now())
+
+
+def has_bcrypt(session: Session) -> bool:
+    """Whether anybody's password hash is one of bcrypt."""
+    return queries.exists_bcrypt(session)
+
+
+def upgrade_hash(session: Session, user_id: int, old: str, new: str) -> None:
+    """Puts another hash of the same password in place of an old one, if it is still there."""
+    queries.replace_hash(session, user_id, old, new)
+
+
+def set_password(
+    session: Session, user_id: int, password_hash: str, *, replacing: str | None = None
+) -> int | None:
+    """Sets a new password, which ends every session of the user.
+
+    Args:
+        session: the unit of work.
+        user_id: whose it is.
+        password_hash: the new one's.
+        replacing: the hash that must still be there; None for any.
+
+    Returns:
+        The epoch of sessions from now on; None where nothing was changed.
+    """
+    return queries.set_password(session, user_id, password_hash, replacing)
+
+
+def change_profile(session: Session, user_id: int, profile: Profile) -> User | None:
+    """Sets what was given, null as well; the rest stays. None where there is no such user."""
+    return queries.set_profile(session, user_id, profile.model_dump(exclude_unset=True))
