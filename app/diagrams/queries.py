@@ -122,12 +122,18 @@ def list_page(
     if wanted is not None:
         statement = statement.where(_matching(session, user_id, wanted))
     if before is not None:
-        key = tuple_(Diagram.is_pinned, Diagram.updated_at, Diagram.id)
-        statement = statement.where(key < before)
+        statement = statement.where(_after(before, chosen))
     statement = statement.order_by(
         Diagram.is_pinned.desc(), Diagram.updated_at.desc(), Diagram.id.desc()
     ).limit(limit)
     return [DiagramSummary.model_validate(row) for row in session.execute(statement)]
+
+
+def _after(position: Position, chosen: DiagramFilter | None) -> ColumnElement[bool]:
+    if chosen is not None and chosen.pinned is not None:
+        # With one value for all in it, SQLite would sort again what the index has in order.
+        return tuple_(Diagram.updated_at, Diagram.id) < position[1:]
+    return tuple_(Diagram.is_pinned, Diagram.updated_at, Diagram.id) < position
 
 
 def _filtered(statement: Select[Any], chosen: DiagramFilter) -> Select[Any]:
