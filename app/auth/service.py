@@ -96,7 +96,8 @@ def log_in(
     known_hash = found.password_hash if found else None
     if not _try(database, redis, credentials.login, password, known_hash) or found is None:
         raise WrongCredentials
-    with database.begin() as session:
+    # Also on a disk that is nearly full: who wants to free it must get in.
+    with database.begin(frees_space=True) as session:
         user = users.get(session, found.id)
         if user is None or user.session_epoch != found.session_epoch:
             # The password was changed while this one was checked.

@@ -1,10 +1,11 @@
 """Whatever is made, pinned, changed and deleted: pages have each diagram once, in their order."""
 
-import redis
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from app.cache.client import Client
+from app.cache.entries import Cache
 from app.db.session import Database
 from app.diagrams import service, trash
 from app.diagrams.schemas import DiagramFilter, DiagramIn, DiagramPatch, DiagramSummary
@@ -43,7 +44,7 @@ def do(database: Database, settings: Settings, steps: list[tuple[str, int]]) -> 
 
 
 def pages(
-    database: Database, cache: redis.Redis, limit: int, chosen: DiagramFilter
+    database: Database, cache: Cache, limit: int, chosen: DiagramFilter
 ) -> list[DiagramSummary]:
     found: list[DiagramSummary] = []
     cursor = None
@@ -75,26 +76,27 @@ def of_trash(database: Database, limit: int) -> list[DiagramSummary]:
 def test_pages_of_any_size_have_each_diagram_once_and_in_order(
     settings: Settings,
     database: Database,
-    cache: redis.Redis,
+    cache: Client,
     steps: list[tuple[str, int]],
     limit: int,
 ) -> None:
     with database.begin() as session:
         service.delete_all_of(session, ALICE.id)
     do(database, settings, steps)
+    copies = Cache(cache)
     everything = sorted(
-        pages(database, cache, 100, DiagramFilter(search="water")),
+        pages(database, copies, 100, DiagramFilter(search="water")),
         key=lambda one: (one.is_pinned, one.updated_at, one.id),
         reverse=True,
     )
     with database.read() as session:
         in_trash = service.count_all_of(session, ALICE.id).diagrams - len(everything)
     cache.flushdb()
-    assert pages(database, cache, limit, DiagramFilter()) == everything
-    assert pages(database, cache, limit, DiagramFilter(search="wat")) == everything
+    assert pages(database, copies, limit, DiagramFilter()) == everything
+    assert pages(database, copies, limit, DiagramFilter(search="wat")) == everything
     for pinned in (True, False):
         expected = [one for one in everything if one.is_pinned is pinned]
-        assert pages(database, cache, limit, DiagramFilter(pinned=pinned)) == expected
+        assert pages(database, copies, limit, DiagramFilter(pinned=pinned)) == expected
     thrown = of_trash(database, limit)
     assert len({one.id for one in thrown}) == len(thrown) == in_trash
     assert thrown == sorted(
