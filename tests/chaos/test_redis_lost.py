@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
+import httpx
 import pytest
 
 from tests.stack.kills import kill, kill_and_wait_for_restart, main_process_of
@@ -96,6 +98,86 @@ def test_a_flush_during_reads_causes_no_wrong_answer(stack: Stack) -> None:
             assert redis_cli(stack, "FLUSHALL") == "OK"
     assert [reader.wrong for reader in readers] == [[]] * READERS
     assert set().union(*(reader.refused for reader in readers)) <= {"NotLoggedIn"}
+
+
+class Editor(threading.Thread):
+    """A program with an API key, which needs no Redis: it changes a diagram and looks at once
+    whether the diagram and the list are as it left them."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.person = Person(url)
+        self.diagram = self.person.save("0")
+        wanted = {"name": "editor", "scopes": ["diagrams:read", "diagrams:write"]}
+        key = self.person.expect(201, "POST", "/api/keys", wanted)["key"]
+        self.http = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}", "If-Match": "*"},
+            timeout=30,
+            trust_env=False,
+        )
+        self.stop = threading.Event()
+        self.edits = 0
+        self.wrong: list[str] = []
+
+    def run(self) -> None:
+        path = f"/api/diagrams/{self.diagram}"
+        while not self.stop.is_set():
+            self.edits += 1
+            title = str(self.edits)
+            self.look(title, self.http.patch(path, json={"title": title}).json().get("title"))
+            self.look(title, self.http.get(path).json().get("title"))
+            listed = self.http.get("/api/diagrams").json().get("items", [])
+            self.look([title], [one["title"] for one in listed])
+
+    def look(self, expected: object, found: object) -> None:
+        if found != expected:
+            self.wrong.append(f"{found!r} instead of {expected!r}")
+
+
+@contextmanager
+def editing(stack: Stack) -> Iterator[list[Editor]]:
+    editors = [Editor(stack.url) for _ in range(READERS)]
+    for editor in editors:
+        editor.start()
+    try:
+        yield editors
+        more_edits(stack, editors)
+    finally:
+        for editor in editors:
+            editor.stop.set()
+        for editor in editors:
+            editor.join()
+            editor.http.close()
+            editor.person.close()
+
+
+def more_edits(stack: Stack, editors: list[Editor]) -> None:
+    before = [editor.edits for editor in editors]
+    stack.wait(
+        lambda: all(one.edits > then + 5 for one, then in zip(editors, before, strict=True)),
+        "every editor goes on",
+    )
+
+
+@pytest.mark.parametrize("accident", ["kill", "flush", "pause"])
+def test_no_accident_of_redis_shows_an_old_answer_to_whoever_writes(
+    stack: Stack, accident: str
+) -> None:
+    with editing(stack) as editors:
+        for _ in range(3):
+            more_edits(stack, editors)
+            if accident == "kill":
+                redis = stack.container("redis")
+                kill_and_wait_for_restart(stack, "redis", main_process_of(redis))
+            elif accident == "flush":
+                assert redis_cli(stack, "FLUSHALL") == "OK"
+            else:
+                stack.container("redis").pause()
+                # Longer than the app waits for it.
+                time.sleep(5)
+                stack.container("redis").unpause()
+    assert [editor.wrong for editor in editors] == [[]] * READERS
 
 
 @pytest.mark.parametrize("change", ["create", "replace", "delete"])
