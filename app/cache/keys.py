@@ -6,6 +6,7 @@ DIAGRAM_TTL = timedelta(minutes=1)
 DIAGRAM_LIST_TTL = timedelta(minutes=5)
 DIAGRAM_LIST_VERSION_TTL = timedelta(days=1)
 PURGE_TTL = timedelta(hours=1)
+RETENTION_TTL = timedelta(days=1)
 WORKER_PROOF_TTL = timedelta(minutes=1)
 
 
@@ -33,6 +34,10 @@ def rate(rule: str, whose: str) -> str:
 
 def purge() -> str:
     return "jobs:purge"
+
+
+def retention() -> str:
+    return "jobs:retention"
 
 
 def worker_proof(nonce: str) -> str:

@@ -9,12 +9,14 @@ from app.cache import keys
 from app.db.session import Database
 from app.diagrams import service as diagrams
 from app.settings import Settings
+from app.usage import service as usage
 
 log = structlog.get_logger(__name__)
 
 QUEUE = "default"
 PROVE = "prove"
 PURGE = "purge_trash"
+RETAIN = "retain_usage"
 
 
 def message(actor: str, *args: str) -> dramatiq.Message[None]:
@@ -36,3 +38,10 @@ def register(broker: RedisBroker, database: Database, redis: Redis, settings: Se
         purged = diagrams.purge_trash(database, days=settings.diagram_trash_days)
         if purged:
             log.info("purged the trash", diagrams=purged)
+
+    @dramatiq.actor(broker=broker, queue_name=QUEUE)
+    def retain_usage() -> None:
+        days = settings.usage_retention_days
+        deleted = sum(usage.retain(database, days=days)) if days else 0
+        if deleted:
+            log.info("deleted old records of usage", records=deleted)

@@ -75,6 +75,8 @@ def _beat(broker: RedisBroker, redis: Redis, alive: Path | None) -> None:
         # Many workers beat; one of them in an hour puts the purge on the queue.
         if redis.set(keys.purge(), b"1", nx=True, ex=keys.PURGE_TTL):
             broker.enqueue(tasks.message(tasks.PURGE))
+        if redis.set(keys.retention(), b"1", nx=True, ex=keys.RETENTION_TTL):
+            broker.enqueue(tasks.message(tasks.RETAIN))
     except RedisError as error:
         log.warning("the queue can't be read", reason=str(error))
         return

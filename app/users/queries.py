@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -12,6 +13,11 @@ def get(session: Session, user_id: int) -> User | None:
 
 def get_by_login(session: Session, login: str) -> User | None:
     return session.scalar(select(User).where(User.login == login))
+
+
+def list_logins(session: Session, ids: Collection[int]) -> dict[int, str]:
+    rows = session.execute(select(User.id, User.login).where(User.id.in_(ids)))
+    return dict(rows.tuples().all())
 
 
 def insert(session: Session, user: User) -> User:

@@ -1,3 +1,5 @@
+from collections.abc import Collection
+
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -13,6 +15,11 @@ def get(session: Session, user_id: int) -> User | None:
 
 def get_by_login(session: Session, login: str) -> User | None:
     return queries.get_by_login(session, login)
+
+
+def logins(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The login names of those of the users that there are."""
+    return queries.list_logins(session, ids)
 
 
 def create(
