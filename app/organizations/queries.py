@@ -25,7 +25,7 @@ def list_names(session: Session, ids: Collection[int]) -> dict[int, str]:
     rows = session.execute(
         select(Organization.id, Organization.name).where(Organization.id.in_(ids))
     )
-    return dict(rows.tuples().all())
+    return {row.id: row.name for row in rows}
 
 
 def insert(

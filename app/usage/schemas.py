@@ -176,10 +176,10 @@ class Sums(BaseModel):
     total_cost: float
 
 
-class StatisticsRow(Sums):
-    """The sums of one group. It has the fields of the groups that were asked for.
+class Keys(BaseModel):
+    """What tells one group from another: the fields of the groups that were asked for.
 
-    They are null for usage whose user or organization was deleted, or had no model's name.
+    They are null for usage whose user or organization was deleted, or that named no model.
     """
 
     day: date | None = None
@@ -189,6 +189,10 @@ class StatisticsRow(Sums):
     organization: str | None = None
     model_provider: str | None = None
     model_name: str | None = None
+
+
+class StatisticsRow(Sums, Keys):
+    """The sums of one group."""
 
 
 class Statistics(BaseModel):

@@ -17,7 +17,7 @@ def get_by_login(session: Session, login: str) -> User | None:
 
 def list_logins(session: Session, ids: Collection[int]) -> dict[int, str]:
     rows = session.execute(select(User.id, User.login).where(User.id.in_(ids)))
-    return dict(rows.tuples().all())
+    return {row.id: row.login for row in rows}
 
 
 def insert(session: Session, user: User) -> User:
