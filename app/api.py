@@ -15,6 +15,7 @@ from app.diagrams.router import router as diagrams
 from app.health.router import router as health
 from app.http import documentation
 from app.organizations.errors import OrganizationClosed
+from app.usage.router import router as usage
 
 TO_CALLERS = (
     InvalidKey,
@@ -34,4 +35,5 @@ def install(app: FastAPI) -> None:
     app.include_router(auth, prefix="/api/auth")
     app.include_router(keys, prefix="/api/keys")
     app.include_router(diagrams, prefix="/api/diagrams")
+    app.include_router(usage, prefix="/api/usage")
     documentation.install(app, to_callers=TO_CALLERS)

@@ -20,6 +20,7 @@ from app.http import handlers
 from app.http.middleware import BodyLimit, RequestLog
 from app.http.origins import SameOrigin
 from app.settings import Settings
+from app.usage.recorder import Recorder
 from app.vectors import client as vectors
 
 
@@ -58,12 +59,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
-    # As many threads as connections: see docs/adr/0002.
+    # As many threads as connections, and one of each for the recorder: see docs/adr/0002.
     anyio.to_thread.current_default_thread_limiter().total_tokens = settings.web_threads
-    database = Database(engine.build(settings, name="web", threads=settings.web_threads))
+    database = Database(engine.build(settings, name="web", threads=settings.web_threads + 1))
     redis = clients.build(settings)
     qdrant = vectors.build(settings)
+    recorder = Recorder(database)
     application.state.database = database
+    application.state.recorder = recorder
     application.state.redis = redis
     application.state.cache = Cache(redis)
     application.state.qdrant = qdrant
@@ -71,6 +74,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
         with checkpoints.scheduled(engine.file(settings), settings.sqlite_checkpoint_s):
             yield
     finally:
+        recorder.close()
         qdrant.close()
         redis.close()
         database.close()

@@ -10,6 +10,7 @@ LOGIN_FAILURES_TTL = timedelta(days=1)
 ORGANIZATION_TTL = timedelta(minutes=5)
 PURGE_TTL = timedelta(hours=1)
 USER_TTL = timedelta(minutes=5)
+RETENTION_TTL = timedelta(days=1)
 WORKER_PROOF_TTL = timedelta(minutes=1)
 
 
@@ -65,6 +66,10 @@ def index() -> str:
 
 def purge() -> str:
     return "jobs:purge"
+
+
+def retention() -> str:
+    return "jobs:retention"
 
 
 def worker_proof(nonce: str) -> str:

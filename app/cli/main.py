@@ -18,6 +18,7 @@ COMMANDS = {
     "init-db": "bring the database to this release's schema and seed an empty one",
     "run": "run everything on this machine without Docker, data in data/",
     "serve": "prepare the database, then serve over HTTP",
+    "usage": "look after the records of token usage",
     "users": "manage users",
     "worker": "work on background jobs",
 }

@@ -9,6 +9,7 @@ from app.cache import keys
 from app.db.session import Database
 from app.diagrams import indexing, trash
 from app.settings import Settings
+from app.usage import service as usage
 
 log = structlog.get_logger(__name__)
 
@@ -16,6 +17,7 @@ QUEUE = "default"
 PROVE = "prove"
 PURGE = "purge_trash"
 INDEX = "index_diagrams"
+RETAIN = "retain_usage"
 
 
 def message(actor: str, *args: str) -> dramatiq.Message[None]:
@@ -43,3 +45,10 @@ def register(broker: RedisBroker, database: Database, redis: Redis, settings: Se
         indexed = indexing.index_stale(database)
         if indexed:
             log.info("indexed diagrams for the search", diagrams=indexed)
+
+    @dramatiq.actor(broker=broker, queue_name=QUEUE)
+    def retain_usage() -> None:
+        days = settings.usage_retention_days
+        deleted = sum(usage.retain(database, days=days)) if days else 0
+        if deleted:
+            log.info("deleted old records of usage", records=deleted)

@@ -24,6 +24,12 @@ from app.settings import Settings
 log = structlog.get_logger(__name__)
 
 BEAT_S = 5.0
+# The regular jobs, each with the key that lives for as long as it isn't due.
+REGULAR = (
+    (tasks.INDEX, keys.index(), keys.INDEX_TTL),
+    (tasks.PURGE, keys.purge(), keys.PURGE_TTL),
+    (tasks.RETAIN, keys.retention(), keys.RETENTION_TTL),
+)
 # How long an idle queue is left alone. Longer is cheaper, and only new jobs wait for it.
 POLL_MS = 1_000
 STOP_MS = 20_000
@@ -76,11 +82,10 @@ def _work(
 
 def _beat(broker: RedisBroker, redis: Redis, alive: Path | None) -> None:
     try:
-        # Many workers beat; one of them in an hour puts each of these on the queue.
-        if redis.set(keys.purge(), b"1", nx=True, ex=keys.PURGE_TTL):
-            broker.enqueue(tasks.message(tasks.PURGE))
-        if redis.set(keys.index(), b"1", nx=True, ex=keys.INDEX_TTL):
-            broker.enqueue(tasks.message(tasks.INDEX))
+        for task, key, every in REGULAR:
+            # Many workers beat; one of them puts it on the queue, once in its time.
+            if redis.set(key, b"1", nx=True, ex=every):
+                broker.enqueue(tasks.message(task))
     except RedisError as error:
         log.warning("the queue can't be read", reason=str(error))
         return

@@ -79,9 +79,9 @@ def _worker(redis: Redis) -> Finding:
 def _connections(database: Database, settings: Settings) -> list[Finding]:
     if settings.embedded:
         return []
-    needed = (
-        settings.web_workers * settings.web_threads + settings.worker_threads + SPARE_CONNECTIONS
-    )
+    # One more for each recorder of usage, and for the worker's own look at the schema.
+    web = settings.web_workers * (settings.web_threads + 1)
+    needed = web + settings.worker_threads + 1 + SPARE_CONNECTIONS
     try:
         with database.read() as session:
             allowed = int(session.scalar(text("SHOW max_connections")) or 0)

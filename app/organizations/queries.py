@@ -1,3 +1,4 @@
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import select
@@ -18,6 +19,13 @@ def get_by_invitation(session: Session, invitation_code: str) -> Organization | 
     return session.scalar(
         select(Organization).where(Organization.invitation_code == invitation_code)
     )
+
+
+def list_names(session: Session, ids: Collection[int]) -> dict[int, str]:
+    rows = session.execute(
+        select(Organization.id, Organization.name).where(Organization.id.in_(ids))
+    )
+    return {row.id: row.name for row in rows}
 
 
 def insert(

@@ -1,3 +1,5 @@
+from collections.abc import Collection
+
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -26,6 +28,11 @@ def require_by_invitation(session: Session, invitation_code: str) -> Organizatio
         raise UnknownInvitation
     _require_open(organization)
     return organization
+
+
+def names(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The names of those of the organizations that there are."""
+    return queries.list_names(session, ids)
 
 
 def require_open(session: Session, organization_id: int | None) -> None:

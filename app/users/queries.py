@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from sqlalchemy import select, update
@@ -25,6 +25,11 @@ def lock(session: Session, user_id: int) -> bool:
     # Without a key share: rows that refer to the user may come in meanwhile.
     statement = select(User.id).where(User.id == user_id).with_for_update(key_share=True)
     return session.scalar(statement) is not None
+
+
+def list_logins(session: Session, ids: Collection[int]) -> dict[int, str]:
+    rows = session.execute(select(User.id, User.login).where(User.id.in_(ids)))
+    return {row.id: row.login for row in rows}
 
 
 def insert(session: Session, user: User) -> User:

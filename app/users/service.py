@@ -1,3 +1,5 @@
+from collections.abc import Collection
+
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -32,6 +34,11 @@ def get_by_login(session: Session, login: str) -> User | None:
 def lock(session: Session, user_id: int) -> None:
     """Makes those who count what a user has wait for each other; until the transaction ends."""
     queries.lock(session, user_id)
+
+
+def logins(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """The login names of those of the users that there are."""
+    return queries.list_logins(session, ids)
 
 
 def create(

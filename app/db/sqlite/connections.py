@@ -1,6 +1,10 @@
 """What SQLite needs and PostgreSQL doesn't. Nothing in here runs on PostgreSQL."""
 
+import bisect
+import functools
+import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -61,6 +65,18 @@ def _configure(connection: sqlite3.Connection, _record: Any) -> None:
         "foreign_keys=ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("width_bucket", 2, _width_bucket, deterministic=True)
+
+
+def _width_bucket(value: str, bounds: str) -> int:
+    """PostgreSQL's function of this name: how many of the bounds, a JSON array, are not above."""
+    return bisect.bisect_right(_parse(bounds), value)
+
+
+@functools.lru_cache(maxsize=16)
+def _parse(bounds: str) -> Sequence[str]:
+    parsed: list[str] = json.loads(bounds)
+    return parsed
 
 
 def _begin(connection: Connection) -> None:
