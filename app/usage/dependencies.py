@@ -5,7 +5,6 @@ from fastapi import Depends, Request
 from app.auth.dependencies import Caller, allow
 from app.usage.recorder import Recorder
 
-
 Reader = Annotated[Caller, Depends(allow("usage:read"))]
 Writer = Annotated[Caller, Depends(allow("usage:write"))]
 
