@@ -71,7 +71,7 @@ def kinds() -> Iterator[Any]:
             )
 
 
-@pytest.mark.parametrize(("operation", "mode"), kinds())
+@pytest.mark.parametrize(("operation", "mode"), list(kinds()))
 def test_every_answer_is_a_documented_one(
     operation: Any, mode: GenerationMode, url: str, settings: Settings
 ) -> None:
