@@ -2,6 +2,7 @@
 
 from fastapi import FastAPI
 
+from app.admin.router import router as admin
 from app.auth.errors import (
     InvalidKey,
     KeyQuotaReached,
@@ -35,5 +36,6 @@ def install(app: FastAPI) -> None:
     app.include_router(auth, prefix="/api/auth")
     app.include_router(keys, prefix="/api/keys")
     app.include_router(diagrams, prefix="/api/diagrams")
+    app.include_router(admin, prefix="/api/admin")
     app.include_router(usage, prefix="/api/usage")
     documentation.install(app, to_callers=TO_CALLERS)

@@ -1,13 +1,13 @@
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from redis import Redis
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.auth import attempts, captcha, passwords, queries, sessions
+from app.auth import attempts, captcha, key_queries, passwords, queries, sessions
 from app.auth.errors import (
     InvalidResetToken,
     LoginLocked,
@@ -218,6 +218,25 @@ def reset_password(database: Database, redis: Redis, cache: Cache, reset: Passwo
         attempts.unlock(redis, user.login)
     except RedisUnavailable as error:
         log.warning("a reset password left a lock", reason=repr(error.__cause__))
+
+
+def withdraw_reset(session: Session, user_id: int) -> None:
+    """A token that was issued and not yet used is void."""
+    queries.delete_reset(session, user_id)
+
+
+def unlock(redis: Redis, login: str) -> None:
+    """Passwords may be tried for this login name again. Raises RedisUnavailable."""
+    attempts.unlock(redis, login)
+
+
+def locked_until(redis: Redis, logins: list[str]) -> dict[str, datetime]:
+    """When the lock of each name that is locked ends. Raises RedisUnavailable."""
+    return attempts.locked_until(redis, logins)
+
+
+def count_keys_of(session: Session, user_id: int) -> int:
+    return key_queries.count_owned(session, user_id)
 
 
 def _new_hash(

@@ -174,6 +174,10 @@ def list_trash(database: Database, user_id: int, *, limit: int, cursor: str | No
     return _page(found, limit)
 
 
+def count(session: Session, user_id: int, *, in_trash: bool = False) -> int:
+    return queries.count(session, user_id, in_trash=in_trash)
+
+
 def count_all_of(session: Session, user_id: int) -> Counts:
     """What `delete_all_of` would delete."""
     diagrams = [queries.count(session, user_id, in_trash=in_trash) for in_trash in (False, True)]

@@ -10,6 +10,8 @@ class Organization(Base):
     """A school: whoever knows its invitation code may join it."""
 
     __tablename__ = "organizations"
+    # No number is given twice, on SQLite either: the audit trail names what was deleted by it.
+    __table_args__ = ({"sqlite_autoincrement": True},)
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)
     # Unique: people name an organization by it.

@@ -84,6 +84,11 @@ def count_older(session: Session, than: datetime) -> int:
     return session.scalar(statement) or 0
 
 
+def count_of(session: Session, user_id: int) -> int:
+    statement = select(func.count()).where(TokenUsage.user_id == user_id)
+    return session.scalar(statement) or 0
+
+
 def delete_older(session: Session, than: datetime, limit: int) -> int:
     """Deletes up to `limit` records; how many."""
     doomed = select(TokenUsage.id).where(TokenUsage.created_at < than).limit(limit)

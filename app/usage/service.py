@@ -88,6 +88,11 @@ def count_older(database: Database, *, days: int) -> int:
         return queries.count_older(session, clock.now() - timedelta(days=days))
 
 
+def count_of(session: Session, user_id: int) -> int:
+    """How many records there are of a user."""
+    return queries.count_of(session, user_id)
+
+
 def _owner(user: UserOut, asked: StatisticsAsked) -> dict[str, int]:
     """The column and its value by which the usage is found; nothing for everybody's."""
     if asked.scope == "mine":

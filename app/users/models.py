@@ -17,6 +17,9 @@ class User(Base):
         CheckConstraint("role IN ('user', 'manager', 'admin')", name="role"),
         # Whether anybody is left whose hash comes from before argon2id, asked by refused logins.
         Index("ix_users_bcrypt", "id", postgresql_where=BCRYPT, sqlite_where=BCRYPT),
+        # SQLite would give the number of a deleted user to the next one, and with it the sessions
+        # and the events in the audit trail. PostgreSQL never does.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(Identity(), primary_key=True)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from app.http.fields import Text
+from app.http.fields import RowNumber, Text
 
 Role = Literal["user", "manager", "admin"]
 
@@ -62,6 +62,32 @@ class Account(UserOut):
     """What each request of a user needs to know of the user; cached, so without the password."""
 
     session_epoch: int
+
+
+class UserRow(UserOut):
+    """One of a list for those who administrate."""
+
+    last_login: datetime | None
+
+
+class UserFilter(BaseModel):
+    """Which users are listed; None leaves it open."""
+
+    search: str | None = None
+    organization_id: int | None = None
+    role: Role | None = None
+
+
+class UserPatch(BaseModel):
+    """What is absent stays as it is."""
+
+    # A name with a typing error would otherwise change nothing in silence.
+    model_config = ConfigDict(extra="forbid")
+
+    # The default is never stored: a field that is absent isn't, and null is refused.
+    role: Role = Field(default_factory=lambda: "user")
+    organization_id: RowNumber | None = None
+    name: Text | None = Field(None, max_length=100, examples=["爱丽丝"])
 
 
 class Profile(BaseModel):

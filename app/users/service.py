@@ -1,4 +1,5 @@
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -7,9 +8,14 @@ from app.cache import keys
 from app.cache.entries import Cache
 from app.db.session import Database
 from app.users import queries
-from app.users.errors import LoginTaken
+from app.users.errors import (
+    LastAdministrator,
+    LoginTaken,
+    ManagerNeedsOrganization,
+    UserNotFound,
+)
 from app.users.models import User
-from app.users.schemas import Account, Profile, Role
+from app.users.schemas import Account, Profile, Role, UserFilter, UserOut, UserRow
 
 
 def get(session: Session, user_id: int) -> User | None:
@@ -106,3 +112,82 @@ def set_password(
 def change_profile(session: Session, user_id: int, profile: Profile) -> User | None:
     """Sets what was given, null as well; the rest stays. None where there is no such user."""
     return queries.set_profile(session, user_id, profile.model_dump(exclude_unset=True))
+
+
+def require(session: Session, user_id: int) -> UserRow:
+    """Raises UserNotFound."""
+    return _row(queries.get(session, user_id))
+
+
+def require_for_update(session: Session, user_id: int) -> UserRow:
+    """The user as of now, whom nobody else changes until the end of the transaction.
+
+    Raises:
+        UserNotFound.
+    """
+    return _row(queries.get_for_update(session, user_id))
+
+
+def list_page(
+    session: Session, chosen: UserFilter, *, limit: int, before: int | None
+) -> list[UserRow]:
+    """Users newest first, from below an id."""
+    return queries.list_page(session, chosen, limit, before)
+
+
+def count_members(session: Session, organization_ids: Sequence[int]) -> dict[int, int]:
+    """How many members each of these organizations has."""
+    return dict.fromkeys(organization_ids, 0) | queries.count_members(session, organization_ids)
+
+
+def change(session: Session, user_id: int, values: dict[str, Any]) -> tuple[UserOut, UserOut]:
+    """Sets some of role, organization_id and name; how the user was before, and is now.
+
+    Raises:
+        UserNotFound, LastAdministrator, ManagerNeedsOrganization.
+    """
+    if values.get("role", "admin") != "admin":
+        _require_other_admin(session, user_id)
+    user = queries.get_for_update(session, user_id)
+    if user is None:
+        raise UserNotFound
+    before = UserOut.model_validate(user)
+    for field, value in values.items():
+        setattr(user, field, value)
+    if user.role == "manager" and user.organization_id is None:
+        raise ManagerNeedsOrganization
+    session.flush()
+    return before, UserOut.model_validate(user)
+
+
+def end_sessions(session: Session, user_id: int) -> None:
+    """Ends all sessions of a user at the end of the transaction."""
+    queries.end_sessions(session, user_id)
+
+
+def require_deletable(session: Session, user_id: int) -> UserRow:
+    """The user as of now, whom nobody else changes, and for whom nobody else adds anything, until
+    the end of the transaction.
+
+    Raises:
+        UserNotFound, LastAdministrator.
+    """
+    _require_other_admin(session, user_id)
+    return _row(queries.get_for_delete(session, user_id))
+
+
+def delete(session: Session, user_id: int) -> None:
+    """Deletes a user for whom `require_deletable` was asked in this transaction."""
+    queries.delete(session, user_id)
+
+
+def _require_other_admin(session: Session, user_id: int) -> None:
+    # Before any other lock on a user: who waits here holds nothing that others wait for.
+    if queries.lock_admins(session) == [user_id]:
+        raise LastAdministrator
+
+
+def _row(user: User | None) -> UserRow:
+    if user is None:
+        raise UserNotFound
+    return UserRow.model_validate(user)

@@ -11,7 +11,7 @@ Rule = Callable[[str, ast.Module], Iterator[str]]
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
-FEATURES = {"auth", "diagrams", "health", "knowledge", "organizations", "usage", "users"}
+FEATURES = {"admin", "auth", "diagrams", "health", "knowledge", "organizations", "usage", "users"}
 # What one feature may use of another.
 OPEN_TO_FEATURES = {"dependencies", "errors", "schemas", "service"}
 CONSTRUCTS = {"delete", "insert", "select", "update"}

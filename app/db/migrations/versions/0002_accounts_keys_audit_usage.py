@@ -23,6 +23,8 @@ def upgrade() -> None:
     op.create_index(
         "ix_users_bcrypt", "users", ["id"], postgresql_where=BCRYPT, sqlite_where=BCRYPT
     )
+    if op.get_bind().dialect.name == "sqlite":
+        _number_once()
     _password_resets()
     _api_keys()
     _audit_events()
@@ -35,6 +37,15 @@ def downgrade() -> None:
     op.drop_index("ix_users_bcrypt", "users")
     with op.batch_alter_table("users") as users:
         users.drop_column("session_epoch")
+
+
+def _number_once() -> None:
+    # SQLite gives the number of a deleted row to the next one. It is told so when a table is made.
+    for table in ("organizations", "users"):
+        with op.batch_alter_table(
+            table, recreate="always", table_kwargs={"sqlite_autoincrement": True}
+        ):
+            pass
 
 
 def _password_resets() -> None:
