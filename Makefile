@@ -57,9 +57,12 @@ images: engine env ## make sure that the base images are there
 build: images ## build the images of this checkout
 	@bash docker/up.sh --build-only
 
-.PHONY: bench-start
+.PHONY: bench-start bench-usage
 bench-start: venv build ## how long the stack takes to start, beside the bare servers
 	@.venv/bin/python -m benchmarks.start_times
+
+bench-usage: venv build ## what the index on the time of usage costs and brings
+	@.venv/bin/python -m benchmarks.usage_index
 
 # --- Without Docker ---
 

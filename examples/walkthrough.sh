@@ -6,7 +6,10 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(dirname "$here")
 
-port=$(sed -n "s/^APP_PORT=['\"]\?\([0-9]*\).*/\1/p" "$checkout/.env" 2>/dev/null | tail -n 1)
+port=
+if [ -f "$checkout/.env" ]; then
+    port=$(sed -n "s/^APP_PORT=['\"]\?\([0-9]*\).*/\1/p" "$checkout/.env" | tail -n 1)
+fi
 url=${1:-http://127.0.0.1:${APP_PORT:-${port:-8000}}}
 url=${url%/}
 invitation=${INVITATION_CODE:-DEMO-A1B2C}

@@ -42,7 +42,9 @@ class Client(redis.Redis):
     _run_id = b""
 
     def note_connection(self, connection: Any) -> None:
-        connection.on_connect()
+        # A check of its health would send a PING first, which a connection not yet authenticated
+        # answers with an error, and the failed one would be made anew: without end.
+        connection.on_connect_check_health(check_health=False)
         run_id, now_ms = _ask(connection)
         if run_id != self._run_id or hasattr(connection, "was_connected"):
             self._run_id = run_id
@@ -53,9 +55,9 @@ class Client(redis.Redis):
 
 def _ask(connection: Any) -> tuple[bytes, int]:
     """The id of the server's process, and its clock in milliseconds."""
-    connection.send_command("INFO", "server")
+    connection.send_command("INFO", "server", check_health=False)
     found = re.search(rb"run_id:(\w+)", bytes(connection.read_response()))
-    connection.send_command("TIME")
+    connection.send_command("TIME", check_health=False)
     seconds, microseconds = connection.read_response()
     return found[1] if found else b"", int(seconds) * 1000 + int(microseconds) // 1000
 

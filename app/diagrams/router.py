@@ -75,8 +75,8 @@ def list_page(
 ) -> DiagramPage:
     """One's diagrams, pinned first and then by their last change, without their specs.
 
-    `q` looks for words in the titles and the texts of the nodes. A diagram must have all of them;
-    the last word may be the beginning of one.
+    `q` looks for words in the titles and the texts of the nodes. A diagram must have all of them,
+    as words or as beginnings of words.
     """
     return service.list_page(database, copies, user.id, limit=limit, cursor=cursor, chosen=chosen)
 

@@ -181,7 +181,7 @@ def test_without_redis_nobody_gets_in_and_the_answer_says_why(
     with serving(settings.model_copy(update={"redis_port": closed_port})) as service:
         browser = service.browser()
         login = {"login": ALICE.login, "password": PASSWORD}
-        browser.cookies.set("mindgraph_session", "x" * 43)
+        browser.cookies.set("mindgraph_session", "1." + "x" * 43)
         for answer in (
             browser.get("/api/diagrams"),
             browser.post("/api/auth/login", json=login),

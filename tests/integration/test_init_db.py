@@ -128,18 +128,22 @@ def test_ten_processes_at_once_make_it_once(empty: Settings) -> None:
     assert_complete(empty)
 
 
+# Production refuses to go without captchas.
+PRODUCTION = {"environment": "production", "captcha_enabled": True}
+
+
 @pytest.mark.parametrize(
     ("changes", "codes"),
     [
         ({}, list(DEMO)),
         ({"seed_demo": False}, []),
         ({"environment": "development"}, list(DEMO)),
-        ({"environment": "production"}, []),
-        ({"environment": "production", "seed_demo": True}, list(DEMO)),
+        (PRODUCTION, []),
+        (PRODUCTION | {"seed_demo": True}, list(DEMO)),
         ({"seed_organizations": "[]"}, []),
         (
             {
-                "environment": "production",
+                **PRODUCTION,
                 "seed_organizations": json.dumps(
                     [
                         {"code": "S-1", "name": "学校 🏫", "invitation_code": "WELCOME-1"},

@@ -71,7 +71,8 @@ def test_of_many_processes_one_makes_them_and_another_goes_on_when_it_is_killed(
             commands.wait_until(lambda: makers(started), "one of them makes checkpoints")
             write_and_see_it_folded(connection, file)
             [maker] = makers(started)
-            assert checkpoints.last(file) is not None
+            # It is folded a moment before this is noted.
+            commands.wait_until(lambda: checkpoints.last(file) is not None, "it is noted")
             maker.process.kill()
             maker.process.wait()
         assert not checkpoints.are_made(file)
