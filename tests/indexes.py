@@ -12,6 +12,8 @@ from pathlib import Path
 
 from psycopg2.extensions import connection
 
+from app.db.registry import metadata
+
 COUNTED = """
     SELECT indexrelname, idx_scan FROM pg_stat_user_indexes JOIN pg_index USING (indexrelid)
     WHERE NOT indisunique
@@ -41,7 +43,10 @@ def count(path: Path) -> dict[str, int]:
 
 
 def main(path: Path) -> int:
-    found = count(path) if path.exists() else {}
+    present = {index.name for table in metadata.tables.values() for index in table.indexes}
+    counted = count(path) if path.exists() else {}
+    # Tests of migrations have those of earlier releases as well.
+    found = {name: scans for name, scans in counted.items() if name in present}
     unused = sorted(name for name, scans in found.items() if not scans)
     if unused or not found:
         print(f"indexes that no test used: {', '.join(unused) or 'all; none was counted'}")

@@ -29,7 +29,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from app.diagrams import terms
 from app.diagrams.documents import ExportedDiagram
-from app.diagrams.models import Diagram, DiagramText, DiagramVersion
+from app.diagrams.models import IN_TRASH, Diagram, DiagramText, DiagramVersion
 from app.diagrams.schemas import (
     DiagramFilter,
     DiagramOut,
@@ -192,7 +192,8 @@ def delete_trash(session: Session, older_than: datetime, limit: int) -> int:
     """Deletes up to `limit` diagrams that went into the trash before; how many."""
     doomed = (
         select(Diagram.id)
-        .where(Diagram.is_deleted.is_(True), Diagram.updated_at < older_than)
+        # In the index's own words; neither engine knows that a test for true means the same.
+        .where(IN_TRASH, Diagram.updated_at < older_than)
         .limit(limit)
     )
     return _deleted(session, delete(Diagram).where(Diagram.id.in_(doomed)))

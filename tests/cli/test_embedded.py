@@ -28,7 +28,10 @@ def start(tmp_path: Path) -> Start:
     @contextmanager
     def start(folder: str = "data") -> Iterator[Running]:
         where = tmp_path / folder
-        environ = bare_environment(APP_PORT=0, DATA_DIR=where, TMPDIR=private)
+        # No script can solve a captcha.
+        environ = bare_environment(
+            APP_PORT=0, CAPTCHA_ENABLED="false", DATA_DIR=where, TMPDIR=private
+        )
         try:
             with running("run", environ=environ, log=tmp_path / "said") as started:
                 yield started

@@ -1,13 +1,10 @@
 """Lists and searches use their indexes, on both engines."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from itertools import product
-from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import insert, update
 
 from app import clock
 from app.db import engine
@@ -17,6 +14,7 @@ from app.diagrams.models import Diagram, DiagramText
 from app.diagrams.schemas import DiagramFilter
 from app.settings import Settings
 from tests.people import ALICE, BOB, CHARLIE
+from tests.plans import explained
 
 WORDS = ["水循环", "光合作用", "evaporation", "water"]
 
@@ -64,27 +62,6 @@ def many(settings: Settings, database: Database) -> None:
     direct.dispose()
 
 
-@contextmanager
-def explained(database: Database) -> Iterator[list[str]]:
-    """Collects the plan of each SELECT in the block."""
-    plans: list[str] = []
-    prefix = {"postgresql": "EXPLAIN ", "sqlite": "EXPLAIN QUERY PLAN "}
-    explain = prefix[database.engine.dialect.name]
-
-    def note(
-        connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, *_: Any
-    ) -> None:
-        if statement.startswith("SELECT"):
-            rows = connection.exec_driver_sql(explain + statement, parameters)
-            plans.append("\n".join(" ".join(map(str, row)) for row in rows))
-
-    event.listen(database.engine, "before_cursor_execute", note)
-    try:
-        yield plans
-    finally:
-        event.remove(database.engine, "before_cursor_execute", note)
-
-
 def test_pages_are_read_from_the_index_in_its_order(database: Database) -> None:
     half_way = (False, clock.now() - timedelta(seconds=1500), "0")
     for before, pinned, in_trash in product([None, half_way], [None, True, False], [False, True]):
@@ -112,6 +89,21 @@ def test_the_count_for_the_quota_reads_the_index(database: Database) -> None:
     with explained(database) as plans, database.read() as session:
         assert queries.count(session, ALICE.id) == 600
     assert "ix_diagrams_owned" in plans[0], plans
+
+
+def test_the_purge_reads_the_trash_alone(database: Database) -> None:
+    long_ago = clock.now() - timedelta(days=40)
+    thrown = [f"{at:036}" for at in range(0, 3_000, 300)]
+    with database.begin() as session:
+        session.execute(
+            update(Diagram)
+            .where(Diagram.id.in_(thrown))
+            .values(is_deleted=True, updated_at=long_ago)
+        )
+    with explained(database) as plans, database.begin() as session:
+        cutoff = clock.now() - timedelta(days=30)
+        assert queries.delete_trash(session, cutoff, 100) == len(thrown)
+    assert "ix_diagrams_trash" in plans[0], plans
 
 
 def test_searches_use_the_full_text_index(database: Database) -> None:

@@ -9,6 +9,7 @@ import redis
 
 from app.cache import keys
 from app.clock import now
+from app.db import engine
 from app.db.session import Database
 from app.jobs import broker as brokers
 from app.jobs import tasks, worker
@@ -16,6 +17,8 @@ from app.settings import Settings
 from app.usage import service
 from tests import usage
 from tests.commands import wait_until
+from tests.databases import on_postgresql
+from tests.plans import explained
 
 DAY = timedelta(days=1)
 AGES = (400, 31, 29, 0)
@@ -50,6 +53,26 @@ def test_much_goes_in_batches_and_can_be_interrupted(
     assert len(usage.stored(database)) == 15
     assert list(service.retain(database, days=30)) == [10, 5]
     assert usage.stored(database) == []
+
+
+@on_postgresql
+def test_statistics_and_retention_of_a_large_table_read_the_part_of_it_that_they_need(
+    database: Database, settings: Settings
+) -> None:
+    direct = engine.build_direct(settings, name="test")
+    with direct.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO token_usage (created_at) "
+            "SELECT now() - interval '1 year' + n * interval '5 minutes' "
+            "FROM generate_series(1, 100000) AS n"
+        )
+        connection.exec_driver_sql("VACUUM ANALYZE token_usage")
+    direct.dispose()
+    with explained(database) as plans:
+        assert service.count_older(database, days=364) > 0
+        assert sum(service.retain(database, days=364)) > 0
+    assert len(plans) == 2
+    assert all("ix_token_usage_created_at" in plan for plan in plans), plans
 
 
 @contextmanager

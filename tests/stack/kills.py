@@ -13,9 +13,8 @@ def init_of(container: Container) -> int:
 
 
 def main_process_of(container: Container) -> int:
-    """The process below init."""
-    (child,) = children(container, init_of(container))
-    return child
+    """The process that init started; what healthchecks left behind is below init as well."""
+    return min(children(container, init_of(container)))
 
 
 def child_of_main_process(container: Container) -> int:
