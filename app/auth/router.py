@@ -87,7 +87,7 @@ def log_in(
     return user
 
 
-@router.post("/logout", status_code=204)
+@router.post("/logout", status_code=204, dependencies=[Depends(limiting.by_address)])
 def log_out(redis: RedisOf, response: Response, token: OldToken = None) -> None:
     if token:
         sessions.revoke(redis, token)

@@ -35,6 +35,11 @@ def limited(rule: Rule) -> Callable[..., None]:
     return limit
 
 
+def by_address(request: Request, redis: RedisOf, settings: SettingsOf, address: AddressOf) -> None:
+    """A dependency for an endpoint that may be called with a login and without one."""
+    enforce(request, redis, settings, [(ADDRESS, network(address))])
+
+
 def enforce(
     request: Request, redis: Redis, settings: Settings, counted: Sequence[tuple[Rule, str]]
 ) -> None:
