@@ -4,12 +4,15 @@ from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from app.cache.limits import RateLimited
 from app.errors import AppError
+from app.http import limiting
 
 log = structlog.get_logger(__name__)
 
@@ -41,8 +44,13 @@ async def on_app_error(request: Request, error: Exception) -> JSONResponse:
     return error_response(error)
 
 
-async def on_invalid_payload(_request: Request, error: Exception) -> JSONResponse:
+async def on_invalid_payload(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    if any(problem["type"] == "json_invalid" for problem in error.errors()):
+        try:
+            await run_in_threadpool(limiting.count_unread, request)
+        except RateLimited as refusal:
+            return error_response(refusal)
     problems = [
         {"where": [*problem["loc"]], "problem": problem["msg"]} for problem in error.errors()
     ]

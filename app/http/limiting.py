@@ -40,6 +40,17 @@ def by_address(request: Request, redis: RedisOf, settings: SettingsOf, address: 
     enforce(request, redis, settings, [(ADDRESS, network(address))])
 
 
+def count_unread(request: Request) -> None:
+    """Counts a request whose body can't be read: no dependency has seen it.
+
+    Raises:
+        RateLimited: as `enforce`.
+    """
+    state = request.app.state
+    address = request.client.host if request.client else "unknown"
+    enforce(request, state.redis, state.settings, [(ANONYMOUS, network(address))])
+
+
 def enforce(
     request: Request, redis: Redis, settings: Settings, counted: Sequence[tuple[Rule, str]]
 ) -> None:

@@ -74,6 +74,13 @@ def test_guesses_are_counted(strict: Service) -> None:
     assert statuses(strict.browser(), 1, authorization="Bearer mg_guess") == [429]
 
 
+def test_bodies_that_cannot_be_read_are_counted(strict: Service) -> None:
+    anybody = strict.browser()
+    answers = [anybody.post("/api/auth/login", content=b"{") for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [422] * 4 + [429]
+    assert answers[-1].headers["retry-after"]
+
+
 def test_the_address_that_a_stranger_claims_is_not_believed(strict: Service) -> None:
     anybody = strict.browser()
     claims = [{"x-forwarded-for": f"198.51.100.{at}"} for at in range(5)]
