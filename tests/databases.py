@@ -10,8 +10,10 @@ from typing import Any, Literal
 import psycopg2.extensions
 import pytest
 from psycopg2 import sql
+from sqlalchemy import text
 
 from app.db.init import init_db
+from app.db.session import Database
 from app.settings import Settings
 from tests import indexes, people
 from tests.servers import HOST, Servers
@@ -101,3 +103,13 @@ def _copy(cursor: Any, template: str, name: str) -> None:
         "GRANT CONNECT ON DATABASE {} TO mindgraph_user, mindgraph_readonly, mindgraph_backup"
     )
     cursor.execute(sql.SQL(statement).format(sql.Identifier(name)))
+
+
+def is_waiting(database: Database) -> bool:
+    """Whether anybody waits for a lock in this database."""
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with database.read() as session:
+        return bool(session.scalar(waiting))

@@ -87,7 +87,8 @@ class Identification:
             found = Found(account, key) if account else None
         else:
             found = self._by_session(credentials.token)
-        if found:
+        # Who closed the own organization must be able to open it again.
+        if found and found.account.role != "admin":
             organization_id = found.account.organization_id
             organizations.require_standing(self.database, self.cache, organization_id)
         return found

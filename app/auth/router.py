@@ -1,9 +1,9 @@
 from typing import Annotated
 
-from fastapi import APIRouter, Cookie, Depends, Header, Path, Response
+from fastapi import APIRouter, Cookie, Depends, Header, Path, Request, Response
 
 from app.auth import captcha, service, sessions
-from app.auth.dependencies import SESSION_COOKIE, CurrentUser, SessionToken
+from app.auth.dependencies import SESSION_COOKIE, CurrentUser, SessionToken, user_with
 from app.auth.errors import (
     InvalidCaptcha,
     InvalidResetToken,
@@ -24,7 +24,7 @@ from app.auth.schemas import (
 )
 from app.auth.sessions import Device
 from app.http import limiting
-from app.http.addresses import AddressOf
+from app.http.addresses import AddressOf, network
 from app.http.dependencies import CacheOf, DatabaseOf, RedisOf, SettingsOf
 from app.http.documentation import raises
 from app.http.limiting import limited
@@ -46,9 +46,21 @@ async def get_device(address: AddressOf, agent: Agent = None) -> Device:
 
 
 DeviceOf = Annotated[Device, Depends(get_device)]
+PasswordChanger = Annotated[UserOut, Depends(user_with(rule=limiting.PASSWORD))]
 
 
-@router.post("/captcha", status_code=201, dependencies=[Depends(limited(limiting.CAPTCHA))])
+def limit_spoken(
+    payload: CaptchaIn, request: Request, redis: RedisOf, settings: SettingsOf, address: AddressOf
+) -> None:
+    if payload.kind == "audio":
+        limiting.enforce(request, redis, settings, [(limiting.SPOKEN, network(address))])
+
+
+@router.post(
+    "/captcha",
+    status_code=201,
+    dependencies=[Depends(limited(limiting.CAPTCHA)), Depends(limit_spoken)],
+)
 def make_captcha(payload: CaptchaIn, redis: RedisOf) -> CaptchaOut:
     return captcha.create(redis, payload.kind)
 
@@ -123,7 +135,7 @@ def revoke_session(session_id: SessionId, user: CurrentUser, redis: RedisOf) -> 
 )
 def change_password(
     payload: PasswordChange,
-    user: CurrentUser,
+    user: PasswordChanger,
     device: DeviceOf,
     response: Response,
     database: DatabaseOf,

@@ -102,7 +102,9 @@ def log_in(
         if user is None or user.session_epoch != found.session_epoch:
             # The password was changed while this one was checked.
             raise WrongCredentials
-        organizations.require_open(session, user.organization_id)
+        # Who closed the own organization must be able to open it again.
+        if user.role != "admin":
+            organizations.require_open(session, user.organization_id)
         users.note_login(session, user)
         shown = UserOut.model_validate(user)
     _renew_hash(database, found.id, password, found.password_hash)

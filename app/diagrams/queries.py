@@ -190,13 +190,11 @@ def empty_trash(session: Session, user_id: int) -> int:
 
 def delete_trash(session: Session, older_than: datetime, limit: int) -> int:
     """Deletes up to `limit` diagrams that went into the trash before; how many."""
-    doomed = (
-        select(Diagram.id)
-        # In the index's own words; neither engine knows that a test for true means the same.
-        .where(IN_TRASH, Diagram.updated_at < older_than)
-        .limit(limit)
-    )
-    return _deleted(session, delete(Diagram).where(Diagram.id.in_(doomed)))
+    # In the index's own words; neither engine knows that a test for true means the same.
+    old = (IN_TRASH, Diagram.updated_at < older_than)
+    doomed = select(Diagram.id).where(*old).limit(limit)
+    # Once more, as each is deleted: it may have been restored since they were selected.
+    return _deleted(session, delete(Diagram).where(Diagram.id.in_(doomed), *old))
 
 
 def _deleted(session: Session, statement: Delete) -> int:

@@ -1,6 +1,6 @@
 """How many diagrams somebody may have.
 
-The user must be locked: else others could add diagrams after these have counted.
+The user must be locked where they are counted: else others could add diagrams after that.
 """
 
 from sqlalchemy.orm import Session
@@ -17,6 +17,16 @@ def require_room(session: Session, settings: Settings, user_id: int) -> None:
         raise DiagramLimitReached(
             f"You may have {limit} diagrams at most; delete some first. "
             "Those in the trash don't count."
+        )
+
+
+def require_possible(settings: Settings, number: int) -> None:
+    """Raises DiagramLimitReached when nobody could have so many diagrams, the trash included."""
+    most = 2 * settings.diagram_quota
+    if number > most:
+        raise DiagramLimitReached(
+            f"You may have {settings.diagram_quota} diagrams at most, and as many in the trash, "
+            f"and these are {number}; nothing was imported."
         )
 
 

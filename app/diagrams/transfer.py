@@ -65,7 +65,7 @@ def export(database: Database, user: UserOut) -> Iterator[str]:
 
 
 def read(settings: Settings, user_id: int, body: bytes) -> list[Prepared]:
-    """The diagrams in a document. Raises InvalidPayload."""
+    """The diagrams in a document. Raises InvalidPayload, DiagramLimitReached."""
     try:
         document = Document.model_validate_json(body)
     except ValidationError as error:
@@ -73,6 +73,8 @@ def read(settings: Settings, user_id: int, body: bytes) -> list[Prepared]:
         raise InvalidPayload(
             *((["body", *problem["loc"]], problem["msg"]) for problem in problems)
         ) from error
+    # Before the work: to store as many as fit into a document takes minutes.
+    quota.require_possible(settings, len(document.diagrams))
     return [
         _prepare(settings, user_id, at, diagram) for at, diagram in enumerate(document.diagrams)
     ]

@@ -18,9 +18,13 @@ ANONYMOUS = Rule("anonymous", 600, 60)
 ACCOUNT = Rule("account", 1_200, 60)
 
 CAPTCHA = Rule("captcha", 120, 60)
+# To speak one takes a quarter of a second or more of one core.
+SPOKEN = Rule("spoken", 30, 60)
 LOGIN = Rule("login", 120, 60)
 REGISTER = Rule("register", 120, 600)
 RESET = Rule("reset", 60, 600)
+# Each costs two hashes, of 64 MB and tens of milliseconds.
+PASSWORD = Rule("password", 30, 600)
 # A transfer can hold all that somebody has.
 TRANSFER = Rule("transfer", 20, 600)
 

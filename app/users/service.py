@@ -62,20 +62,19 @@ def create(
     Raises:
         LoginTaken: there is one with this login name.
     """
-    if queries.get_by_login(session, login) is not None:
-        raise LoginTaken
-    return queries.insert(
+    made = queries.insert(
         session,
-        User(
-            login=login,
-            password_hash=password_hash,
-            name=name,
-            avatar=avatar,
-            organization_id=organization_id,
-            role=role,
-            created_at=clock.now(),
-        ),
+        login=login,
+        password_hash=password_hash,
+        name=name,
+        avatar=avatar,
+        organization_id=organization_id,
+        role=role,
+        created_at=clock.now(),
     )
+    if made is None:
+        raise LoginTaken
+    return made
 
 
 def note_login(session: Session, user: User) -> None:

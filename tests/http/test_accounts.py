@@ -1,3 +1,4 @@
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,9 @@ from app.cache import keys
 from app.db.session import Database
 from app.organizations.models import Organization
 from app.settings import Settings
+from app.users import service as users
+from tests.commands import wait_until
+from tests.databases import is_waiting, on_postgresql
 from tests.http.browsers import Browser, Service, serving
 from tests.people import ALICE, BOB, CHARLIE, PASSWORD, ROOT
 
@@ -92,6 +96,23 @@ def test_a_wrong_password_and_an_unknown_name_get_the_same_answer(anybody: Brows
 def test_a_taken_login_name_is_refused(anybody: Browser, login: str) -> None:
     answer = anybody.post("/api/auth/register", json=NEWCOMER | {"login": login})
     assert (answer.status_code, answer.json()["error"]) == (409, "LoginTaken")
+
+
+# On SQLite every writer is alone.
+@on_postgresql
+def test_a_name_that_somebody_registers_at_this_moment_is_taken(
+    anybody: Browser, database: Database
+) -> None:
+    answers: list[httpx.Response] = []
+    loser = threading.Thread(
+        target=lambda: answers.append(anybody.post("/api/auth/register", json=NEWCOMER))
+    )
+    with database.begin() as session:
+        users.create(session, login=NEWCOMER["login"], password_hash="x")
+        loser.start()
+        wait_until(lambda: is_waiting(database), "the loser waits for the name")
+    loser.join()
+    assert [(one.status_code, one.json()["error"]) for one in answers] == [(409, "LoginTaken")]
 
 
 def test_an_unknown_invitation_is_refused(anybody: Browser) -> None:

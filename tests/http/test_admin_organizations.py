@@ -15,7 +15,7 @@ from app.usage.models import TokenUsage
 from app.users.models import User
 from tests.http.browsers import Browser, Service
 from tests.http.test_accounts import NEWCOMER, log_in
-from tests.people import ALICE, BOB
+from tests.people import ALICE, BOB, ROOT
 
 PATH = "/api/admin/organizations"
 OWN, OTHER, EMPTY = 1, 2, 3
@@ -258,3 +258,19 @@ def test_a_deleted_organization_is_no_longer_where_somebody_logs_in(
     assert log_in(anybody, ALICE.login).is_success
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Organization)) == 3
+
+
+@pytest.mark.parametrize("how", ["locked", "expired"])
+def test_an_administrator_can_open_the_own_organization_again(
+    service: Service, root: Browser, how: str
+) -> None:
+    assert root.patch(f"/api/admin/users/{ROOT.id}", json={"organization_id": OWN}).is_success
+    past = (clock.now() - timedelta(seconds=1)).isoformat()
+    closing = {"is_active": False} if how == "locked" else {"expires_at": past}
+    assert root.patch(f"{PATH}/{OWN}", json=closing).is_success
+
+    assert root.get("/api/auth/me").is_success
+    later = service.browser()
+    assert log_in(later, ROOT.login).is_success
+    opening = {"is_active": True, "expires_at": None}
+    assert later.patch(f"{PATH}/{OWN}", json=opening).is_success

@@ -253,6 +253,18 @@ def test_an_import_beyond_the_quota_imports_nothing(settings: Settings) -> None:
         assert bring(alice, document(*thrown[:3], *many[:2])) == (0, 5)
 
 
+def test_a_document_of_more_than_anybody_may_have_is_refused_at_once(settings: Settings) -> None:
+    with serving(settings.model_copy(update={"diagram_quota": 3})) as service:
+        alice = service.browser_of(ALICE)
+        save(alice)
+        (one,) = export(alice)["diagrams"]
+        # As many as one may have, and as many in the trash.
+        assert bring(alice, document(*[one] * 6)) == (0, 6)
+        with service.statements() as statements:
+            assert refusal(alice, document(*[one] * 7))[0] == "DiagramLimitReached"
+        assert not [statement for statement in statements if "diagrams" in statement]
+
+
 def test_an_import_may_be_larger_than_other_bodies_and_has_a_limit_too(settings: Settings) -> None:
     small = settings.model_copy(update={"import_limit_mb": 2})
     with serving(small) as service:

@@ -129,3 +129,16 @@ def test_without_redis_only_sessions_are_missed(limited: Settings, closed_port: 
         assert statuses(service.browser(), 6) == [401] * 6
         failed = service.browser().get("/readyz").json()["failed_open"]
         assert failed["limits"] >= 6
+
+
+def test_a_spoken_captcha_is_asked_for_less_often(
+    strict: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limiting, "SPOKEN", Rule("spoken", 1, 3_600))
+    anybody = strict.browser()
+    answers = [
+        anybody.post("/api/auth/captcha", json={"kind": kind})
+        for kind in ("audio", "audio", "image")
+    ]
+    assert [answer.status_code for answer in answers] == [201, 429, 201]
+    assert answers[1].headers["ratelimit-policy"] == '"spoken";q=1;w=3600'

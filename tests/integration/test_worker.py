@@ -21,6 +21,7 @@ from app.jobs import broker as brokers
 from app.jobs import tasks, worker
 from app.settings import Settings
 from tests.commands import wait_until
+from tests.databases import is_waiting, on_postgresql
 from tests.people import ALICE, BOB
 
 
@@ -157,3 +158,19 @@ def test_a_worker_that_waits_can_be_stopped(
             lambda: any("waiting until the service" in str(one.msg) for one in caplog.records),
             "the worker says that it waits",
         )
+
+
+# On SQLite every writer is alone.
+@on_postgresql
+def test_a_diagram_that_is_restored_during_the_purge_stays(
+    settings: Settings, database: Database
+) -> None:
+    with database.begin() as session:
+        session.add(diagram("old", deleted=True, age=40 * DAY))
+    purging = threading.Thread(target=trash.purge_old, args=(database,), kwargs={"days": 30})
+    with database.begin() as session:
+        trash.restore(session, settings, ALICE.id, "old")
+        purging.start()
+        wait_until(lambda: is_waiting(database), "the purge waits for the restored diagram")
+    purging.join()
+    assert stored(database) == {"old"}
