@@ -10,7 +10,7 @@ behind its length in bytes, -1 for NULL.
 """
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,21 +28,23 @@ LARGEST = 512 * 1024 * 1024
 SECONDS = "substr({0}, 1, 19)"
 # SQLite takes the 31st of any month, and hour 24; what is right is the same after a calculation.
 IS_TIME = (
-    "typeof({0}) = 'text' AND length(CAST({0} AS BLOB)) = length({0})"
-    " AND {0} >= '0001' AND (length({0}) = 19 OR length({0}) = 26"
+    "typeof({0}) = 'text' AND {0} >= '0001' AND (length(CAST({0} AS BLOB)) = 19"
+    " OR length(CAST({0} AS BLOB)) = 26"
     " AND substr({0}, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')"
-    f" AND datetime({SECONDS}, '+0 seconds') = replace({SECONDS}, 'T', ' ')"
+    f" AND datetime({SECONDS}, '+0 seconds') IS replace({SECONDS}, 'T', ' ')"
 )
 MICROSECONDS = (
     f"(unixepoch({SECONDS}) - {SECONDS_TO_2000}) * 1000000 + CAST(substr({{0}}, 21) AS INTEGER)"
 )
-# length() of a text ends at its first NUL, octets don't.
 IS_TEXT = "typeof({0}) = 'text' AND instr({0}, char(0)) = 0"
 
 
 @dataclass(frozen=True)
 class _Way:
-    """How values of a type are found fit, read and packed; {0} is the column or value."""
+    """How values of a type are found fit, read and packed; {0} is the column or value.
+
+    A condition begins with the type, so that it is false, not NULL, for NULL.
+    """
 
     condition: str
     pack: str
@@ -88,16 +90,13 @@ PACKERS: dict[str, Any] = {
 }
 
 
-class InvalidText(ValueError):
-    """A text among the rows is not UTF-8. SQLite has no test for that."""
-
-
 @dataclass(frozen=True)
 class Packing:
     """The fast way for some columns of a table.
 
     `condition` is true of the rows that may take it; it is never NULL. `select` are the expressions
-    to read, in the order of the columns, by a connection whose text_factory is bytes.
+    to read, in the order of the columns, by a connection whose text_factory is bytes. SQLite can't
+    tell whether a text is UTF-8; the server refuses one that isn't, as CharacterNotInRepertoire.
     """
 
     condition: str
@@ -130,19 +129,19 @@ def quoted(name: str) -> str:
 
 def _condition(name: str, column: Column, way: _Way) -> str:
     fits = way.condition.format(name)
-    if column.length is not None:
-        fits += f" AND length({name}) <= {column.length}"
-    if way.pack.startswith("length"):
-        fits += f" AND length(CAST({name} AS BLOB)) <= {LARGEST}"
-    fits = f"coalesce({fits}, 0)"
-    return f"({name} IS NULL OR {fits})" if column.nullable else fits
+    if way.is_text:
+        # In characters, of four bytes at the most.
+        fits += f" AND length({name}) <= {column.length or LARGEST // 4}"
+    elif column.type == "bytea":
+        fits += f" AND length({name}) <= {LARGEST}"
+    return f"({name} IS NULL OR {fits})" if column.nullable else f"({fits})"
 
 
 def _packer(ways: Sequence[_Way]) -> Callable[[Sequence[Sequence[Any]]], bytes]:
     """A function for just these columns.
 
-    It is generated, as the standard library does it for named tuples: a loop over the columns takes
-    twice as long.
+    It is generated, as the standard library does it for named tuples: a loop over the columns would
+    cost a call and a choice for each value.
     """
     names = [f"v{at}" for at in range(len(ways))]
     values = [
@@ -150,23 +149,8 @@ def _packer(ways: Sequence[_Way]) -> Callable[[Sequence[Sequence[Any]]], bytes]:
         for name, way in zip(names, ways, strict=True)
     ]
     row = f"b''.join((head, {', '.join(values)}))"
-    source = f"lambda rows: [{row} for ({', '.join(names)},) in rows]"
-    pack: Callable[[Iterable[Sequence[Any]]], list[bytes]] = eval(  # noqa: S307 - of our own words
-        source, {**PACKERS, "head": struct.pack(">h", len(ways))}
+    join_rows: Callable[[Sequence[Sequence[Any]]], bytes] = eval(  # noqa: S307 - of our own words
+        f"lambda rows: b''.join([{row} for ({', '.join(names)},) in rows])",
+        {**PACKERS, "head": struct.pack(">h", len(ways))},
     )
-    texts = [at for at, way in enumerate(ways) if way.is_text]
-
-    def checked(rows: Sequence[Sequence[Any]]) -> bytes:
-        for at in texts:
-            _require_utf8(row[at] for row in rows)
-        return b"".join(pack(rows))
-
-    return checked
-
-
-def _require_utf8(values: Iterable[bytes | None]) -> None:
-    try:
-        # With something between them, or the halves of a character would make it whole.
-        b"\n".join(value for value in values if value).decode()
-    except UnicodeDecodeError as error:
-        raise InvalidText from error
+    return join_rows
