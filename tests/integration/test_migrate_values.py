@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from app.ops.migrate import nesting
 from app.ops.migrate.values import Kind, Unstorable, Value, convert, csv_field
 from tests import databases
 from tests.servers import Servers
@@ -262,6 +263,13 @@ def test_json_null_is_not_sql_null(postgresql: Connection) -> None:
         found = stored(postgresql, kind, ["null", None, 5, 1e16], shown="value::text")
         assert [text and exactly(text) for text in found] == [None, None, 5, Decimal(10**16)]
         assert [text is None for text in found] == [False, True, False, False]
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_JSON)
+def test_the_deepest_document_is_stored(postgresql: Connection, kind: Kind) -> None:
+    half = nesting.MOST_LEVELS // 2
+    text = '{"a": [' * half + "1" + "]}" * half
+    assert stored(postgresql, kind, [text], shown="value::text") == [text]
 
 
 def test_json_keeps_what_jsonb_refuses(postgresql: Connection) -> None:

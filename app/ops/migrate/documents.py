@@ -10,13 +10,11 @@ import json
 import math
 import re
 from collections.abc import Callable
-from typing import Any
 
-from app.ops.migrate import numerals
+from app.ops.migrate import nesting, numerals
 from app.ops.migrate.unstorable import Unstorable
 
 Value = int | float | str | bytes
-Pairs = list[tuple[str, Any]]
 
 # What jsonb can't hold begins with one of these, after any number of other escapes.
 SUSPECT = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
@@ -36,9 +34,9 @@ def to_json(value: Value) -> str:
 
 def to_jsonb(value: Value) -> str:
     text = _text(value)
+    _require_room(text)
     _parse(text, _require_different, _require_numeric)
     _require_characters(text)
-    _require_room(text)
     return text
 
 
@@ -53,29 +51,30 @@ def _text(value: Value) -> str:
 
 
 def _parse(
-    text: str, see_pairs: Callable[[Pairs], None], see_number: Callable[[str], None]
+    text: str, see_pairs: Callable[[nesting.Pairs], None], see_number: Callable[[str], None]
 ) -> None:
     """Nothing is kept of objects and numbers, so that memory holds little more than the text."""
+    decoder = json.JSONDecoder(
+        object_pairs_hook=see_pairs,
+        parse_int=see_number,
+        parse_float=see_number,
+        parse_constant=_refuse_constant,
+    )
     try:
-        json.loads(
-            text,
-            object_pairs_hook=see_pairs,
-            parse_int=see_number,
-            parse_float=see_number,
-            parse_constant=_refuse_constant,
-        )
+        try:
+            decoder.decode(text)
+        except RecursionError:
+            nesting.walk(text, decoder, see_pairs)
     except json.JSONDecodeError as error:
         reason = f"text that is not valid JSON: {error.msg} at character {error.pos}"
         raise Unstorable(reason) from error
-    except RecursionError as error:
-        raise Unstorable("JSON that is nested too deeply") from error
 
 
 def _refuse_constant(name: str) -> None:
     raise Unstorable(f"text that is not valid JSON: it has {name}")
 
 
-def _require_different(pairs: Pairs) -> None:
+def _require_different(pairs: nesting.Pairs) -> None:
     if len({key for key, _ in pairs}) < len(pairs):
         raise Unstorable("JSON with a key that stands twice in one object")
 
@@ -99,7 +98,8 @@ def _require_characters(text: str) -> None:
 
 def _require_room(text: str) -> None:
     """Refuses what could be too large for a jsonb. An exact size would need PostgreSQL itself."""
-    if len(text) * OVERHEAD <= MOST_BYTES:
+    # A character is at most an element of its own, and four bytes.
+    if len(text) * (OVERHEAD + 4) <= MOST_BYTES:
         return
     elements = sum(map(text.count, ",:[{")) + 1
     size = len(text) if text.isascii() else len(text.encode())
