@@ -110,8 +110,7 @@ def _columns(connection: sqlite3.Connection, table: str, strict: bool) -> Iterat
     for row in _pragma(connection, "table_xinfo", table):
         _, raw, declared, not_null, default, key, hidden = row
         name = _name(raw)
-        # The words of a generated column's definition follow its type.
-        declared = re.sub(r"\s*\bGENERATED ALWAYS$", "", _text(declared) or "", flags=re.IGNORECASE)
+        declared = _text(declared) or ""
         yield Column(
             name=name,
             declared=declared,
@@ -127,11 +126,12 @@ def _columns(connection: sqlite3.Connection, table: str, strict: bool) -> Iterat
 
 def _collation(connection: sqlite3.Connection, table: str, column: str) -> str | None:
     """SQLite tells it nowhere but in the program that it makes for a comparison."""
-    statement = f"EXPLAIN SELECT {quoted(column)} = ? FROM main.{quoted(table)}"
+    compare = f"SELECT {quoted(column)} = ? FROM main.{quoted(table)}"  # noqa: S608
     try:
-        for step in connection.execute(statement, (None,)):
-            if step[1] == "Eq" and step[5]:
-                return str(step[5]).rpartition("-")[0] or None
+        for step in connection.execute(f"EXPLAIN {compare}", (None,)):
+            if step[1] == "Eq":
+                # Without one it compares rowids, which are numbers.
+                return str(step[5] or "BINARY-8").rpartition("-")[0]
     except sqlite3.OperationalError as error:
         # One that only the file's own program has.
         missing = MISSING_COLLATION.search(str(error))
@@ -181,11 +181,15 @@ def _foreign_keys(connection: sqlite3.Connection, table: str) -> Iterator[Foreig
     for number in sorted({row[0] for row in rows}, reverse=True):
         parts = sorted((row for row in rows if row[0] == number), key=lambda row: row[1])
         parent = _existing(connection, _name(parts[0][2]))
-        named = tuple(_name(row[4]) for row in parts if row[4] is not None)
+        columns = [(row[5], _name(row[1])) for row in _pragma(connection, "table_xinfo", parent)]
+        written = {name.lower(): name for _, name in columns}
+        named = [_name(row[4]) for row in parts if row[4] is not None]
+        # Without names it refers to the parent's primary key.
+        of_key = [name for key, name in sorted(columns) if key]
         yield ForeignKey(
             columns=tuple(_name(row[3]) for row in parts),
             parent=parent,
-            parent_columns=named or _key_of(connection, parent),
+            parent_columns=tuple(written.get(name.lower(), name) for name in named or of_key),
             on_update=parts[0][5],
             on_delete=parts[0][6],
         )
@@ -198,11 +202,6 @@ def _existing(connection: sqlite3.Connection, table: str) -> str:
     )
     found = connection.execute(statement, (table,)).fetchone()
     return _name(found[0]) if found else table
-
-
-def _key_of(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
-    columns = [(row[5], _name(row[1])) for row in _pragma(connection, "table_info", table)]
-    return tuple(name for key, name in sorted(columns) if key)
 
 
 def _sequences(connection: sqlite3.Connection) -> dict[str, int]:
