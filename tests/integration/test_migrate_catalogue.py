@@ -273,6 +273,24 @@ def test_a_collation_that_only_the_old_program_has_is_named(file: Path) -> None:
     assert found.columns[0].collation == "chinese"
 
 
+def test_functions_that_only_the_old_program_has_are_no_obstacle(file: Path) -> None:
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.create_function("own", 1, lambda value: value, deterministic=True)
+        connection.execute("CREATE TABLE t (a CHECK (own(a)), b AS (own(a)), c)")
+        connection.execute("CREATE INDEX i ON t (own(c)) WHERE own(a)")
+        connection.execute("INSERT INTO t VALUES (1, 2)")
+    found = table(file)
+    assert [(one.name, one.kind) for one in found.columns] == [
+        ("a", "plain"),
+        ("b", "virtual"),
+        ("c", "plain"),
+    ]
+    assert found.indexes[0].where == "own(a)"
+    with source.opened(file) as opened:
+        assert catalogues.count_rows(opened.connection, "t") == 1
+        assert opened.connection.execute("SELECT a, c FROM t").fetchall() == [(1, 2)]
+
+
 def test_a_file_without_tables_and_one_in_utf16_are_read(file: Path, tmp_path: Path) -> None:
     assert read(file, "PRAGMA user_version=1").counts() == {"table": 0}
     found = read(

@@ -2,85 +2,19 @@
 
 import os
 import shutil
-import signal
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
 
 import pytest
 
-from app.ops.migrate import source
+from app.ops.migrate import snapshots, source
 from app.ops.migrate.source import InvalidText, SourceDamaged, SourceUnusable
+from tests.sources import killed, make, state, writing
 
-# Runs each line as a statement that is committed, and says so. Another process, for whoever reads a
-# file in the process that writes it shares its locks.
-WRITER = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-for line in sys.stdin:
-    connection.execute(line)
-    print("done", flush=True)
-"""
 COUNT = "SELECT count(*) FROM notes"
-
-
-def make(file: Path, *statements: str) -> Path:
-    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-    return file
-
-
-class Writer:
-    """A program that has the file open."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        assert process.stdin
-        assert process.stdout
-        self._to: IO[str] = process.stdin
-        self._from: IO[str] = process.stdout
-
-    def execute(self, *statements: str) -> None:
-        for statement in statements:
-            self._to.write(f"{statement}\n")
-            self._to.flush()
-            assert self._from.readline() == "done\n"
-
-
-@contextmanager
-def writing(file: Path) -> Iterator[Writer]:
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(file)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield Writer(process)
-        finally:
-            process.kill()
-
-
-def killed(file: Path, *statements: str) -> Path:
-    """A file in WAL mode whose program was ended without any warning."""
-    with writing(file) as writer:
-        writer.execute("PRAGMA journal_mode=WAL", "PRAGMA wal_autocheckpoint=0", *statements)
-    assert writer.process.returncode == -signal.SIGKILL
-    return file
-
-
-def state(folder: Path) -> dict[str, bytes]:
-    """All files, byte for byte, read by a process that holds none of the locks."""
-    return {
-        one.name: subprocess.check_output(["cat", str(one)])
-        for one in sorted(folder.iterdir())
-        if one.is_file()
-    }
 
 
 def refusal(path: Path) -> str:
@@ -122,6 +56,26 @@ def test_one_state_is_seen_while_others_write_and_the_reader_changes_nothing(
             writer.execute("PRAGMA wal_checkpoint(PASSIVE)")
             assert opened.connection.execute(COUNT).fetchone() == (3,)
         assert state(notes.parent)["notes.db-wal"] == written["notes.db-wal"]
+
+
+def test_every_state_that_is_seen_is_whole_however_fast_others_write(folder: Path) -> None:
+    file = make(folder / "a.db", "CREATE TABLE debit (n)", "CREATE TABLE credit (n)")
+    differ = "SELECT (SELECT count(*) FROM debit) - (SELECT count(*) FROM credit)"
+    busy = [
+        "PRAGMA journal_mode=WAL",
+        "PRAGMA wal_autocheckpoint=5",
+        *["BEGIN", "INSERT INTO debit VALUES (1)", "INSERT INTO credit VALUES (1)", "COMMIT"] * 400,
+    ]
+    with writing(file) as writer, ThreadPoolExecutor(1) as pool:
+        written = pool.submit(writer.execute, *busy)
+        seen = 0
+        while not written.done() or seen == 0:
+            with source.opened(file) as opened:
+                assert opened.connection.execute(differ).fetchone() == (0,)
+            seen += 1
+        written.result()
+        with source.opened(file) as opened:
+            assert opened.connection.execute("SELECT count(*) FROM credit").fetchone() == (400,)
 
 
 def test_a_killed_programs_journal_is_read_and_left_as_it_is(folder: Path) -> None:
@@ -174,37 +128,6 @@ def test_nothing_can_be_written_through_it(notes: Path) -> None:
         opened.connection.execute("DELETE FROM notes")
 
 
-def test_a_copy_is_of_the_moment_that_was_opened(notes: Path, tmp_path: Path) -> None:
-    with writing(notes) as writer:
-        writer.execute("PRAGMA journal_mode=WAL", "INSERT INTO notes (text) VALUES ('三')")
-        with source.opened(notes) as opened:
-            writer.execute("DELETE FROM notes")
-            before = state(notes.parent)
-            made = source.copy(opened, tmp_path)
-            assert state(notes.parent) == before
-        now = source.snapshot(notes, tmp_path)
-        assert state(notes.parent) == before
-    assert made.bytes == made.file.stat().st_size
-    assert made.seconds > 0
-    assert made.file.stat().st_mode & 0o777 == 0o600
-    for one, rows in ((made, 3), (now, 0)):
-        copied = state(tmp_path)
-        with source.opened(one.file) as opened:
-            assert opened.connection.execute(COUNT).fetchone() == (rows,)
-        assert state(tmp_path) == copied
-
-
-def test_a_copy_without_a_place_or_room_is_refused_and_leaves_nothing(
-    notes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(SourceUnusable, match=r"can't write in .*nowhere \(No such file"):
-        source.snapshot(notes, tmp_path / "nowhere")
-    monkeypatch.setattr(source.files, "free_mb", lambda _: 0)
-    with pytest.raises(SourceUnusable, match=r"needs 1 MB, and .* has 0 MB"):
-        source.snapshot(notes, tmp_path)
-    assert list(state(tmp_path)) == []
-
-
 @pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
 def test_text_is_read_in_any_encoding(folder: Path, encoding: str) -> None:
     text = "思维导图 👩‍🏫\0 end"
@@ -224,6 +147,28 @@ def test_text_that_is_no_utf8_is_handed_over_byte_for_byte(notes: Path) -> None:
     assert text == blob == b"\xe5\xad\x00\xff"
     assert type(text) is InvalidText
     assert type(blob) is bytes
+
+
+@pytest.mark.parametrize(
+    ("encoding", "codec"), [("UTF-16le", "utf-16-le"), ("UTF-16be", "utf-16-be")]
+)
+def test_half_a_surrogate_pair_in_utf16_is_handed_over_byte_for_byte(
+    folder: Path, encoding: str, codec: str
+) -> None:
+    good = "一 👩‍🏫\0".encode(codec)
+    broken = "\ud83dA".encode(codec, "surrogatepass")
+    with closing(sqlite3.connect(folder / "a.db", isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA encoding='{encoding}'")
+        connection.execute("CREATE TABLE notes (text TEXT)")
+        for raw in (good, broken):
+            connection.execute(f"INSERT INTO notes VALUES (CAST(x'{raw.hex()}' AS TEXT))")
+    with source.opened(folder / "a.db") as opened:
+        [stored] = opened.connection.execute("PRAGMA encoding").fetchone()
+        rows = opened.connection.execute("SELECT CAST(text AS BLOB) FROM notes").fetchall()
+    first, second = (source.decoded(raw, stored) for (raw,) in rows)
+    assert first == "一 👩‍🏫\0"
+    assert second == broken
+    assert type(second) is InvalidText
 
 
 def test_rows_that_break_a_rule_are_no_damage(folder: Path) -> None:
@@ -251,7 +196,7 @@ def test_damage_is_found_before_anything_is_read(notes: Path) -> None:
         raw.write(b"\xff" * 300)
     before = state(notes.parent)
     with pytest.raises(SourceDamaged, match=r"notes.db is damaged: .*use a backup of it"):
-        source.snapshot(notes, notes.parent)
+        snapshots.snapshot(notes, notes.parent)
     assert state(notes.parent) == before
 
 

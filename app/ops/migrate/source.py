@@ -7,8 +7,6 @@ free the locks that SQLite holds on it in the same process.
 import os
 import re
 import sqlite3
-import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -50,22 +48,15 @@ class Source:
     connection: sqlite3.Connection
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """A private copy of a source: its file, how large it is, and how long it took."""
-
-    file: Path
-    bytes: int
-    seconds: float
-
-
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
     """One consistent state of a file that may be in use; TEXT is `str` or `InvalidText`.
 
-    A file in WAL mode is written to by others meanwhile as ever, only their checkpoints wait; one
-    with the old kind of journal can't be committed to until the block ends: `snapshot` is shorter.
-    Beside a file in WAL mode SQLite makes the -shm and an empty -wal where there are none.
+    In a UTF-16 file read TEXT by `decoded`.
+
+    A file in WAL mode is written to by others meanwhile as ever, only their checkpoints wait. One
+    with the old kind of journal can't be committed to until the block ends; a snapshot is sooner
+    done. Beside a file in WAL mode SQLite makes the -shm and an empty -wal where there are none.
 
     Raises:
         SourceDamaged: SQLite's quick_check found damage.
@@ -81,43 +72,22 @@ def opened(path: Path) -> Iterator[Source]:
         yield Source(file, connection)
 
 
-def snapshot(path: Path, folder: Path) -> Snapshot:
-    """Copies a file's present state into a folder, for any number of processes to read.
-
-    Raises:
-        SourceUnusable: as `opened`, or there is no room for the copy.
-    """
-    with opened(path) as source:
-        return copy(source, folder)
-
-
-def copy(source: Source, folder: Path) -> Snapshot:
-    """Copies the very state that an open source sees. The copy is the caller's to remove.
-
-    Raises:
-        SourceUnusable: the folder can't be written, or has no room.
-    """
-    began = time.monotonic()
-    target = _new_file(source, folder)
-    try:
-        with files.connected(target, "rw") as connection:
-            connection.execute("PRAGMA synchronous=OFF")
-            source.connection.backup(connection)
-            # Without a -wal and -shm of its own, whoever reads the copy writes nothing.
-            connection.execute("PRAGMA journal_mode=DELETE")
-    except sqlite3.Error as error:
-        target.unlink()
-        raise SourceUnusable(f"can't copy {source.file} into {folder} ({error})") from error
-    except BaseException:
-        target.unlink()
-        raise
-    return Snapshot(target, files.size(target), time.monotonic() - began)
-
-
 def text(raw: bytes) -> str | InvalidText:
     """For `text_factory`: what can't be decoded stays as it is."""
     try:
         return raw.decode()
+    except UnicodeDecodeError:
+        return InvalidText(raw)
+
+
+def decoded(raw: bytes, encoding: str) -> str | InvalidText:
+    """What `CAST(value AS BLOB)` gives of a TEXT value, by the file's encoding.
+
+    Where SQLite makes UTF-8 of broken UTF-16, it joins half a surrogate pair with the next
+    character, and nobody would see it. In a UTF-16 file only this way is exact.
+    """
+    try:
+        return raw.decode(encoding)
     except UnicodeDecodeError:
         return InvalidText(raw)
 
@@ -229,23 +199,3 @@ def _damaged(file: Path, problem: str) -> SourceDamaged:
 
 def _shared_index(file: Path) -> Path:
     return file.with_name(f"{file.name}-shm")
-
-
-def _new_file(source: Source, folder: Path) -> Path:
-    pages, size = (
-        source.connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("page_count", "page_size")
-    )
-    needed = pages * size // files.MB + 1
-    try:
-        free = files.free_mb(folder)
-        if free < needed:
-            raise SourceUnusable(
-                f"a copy of {source.file} needs {needed} MB, and {folder} has {free} MB"
-            )
-        # Only its owner may read it.
-        descriptor, name = tempfile.mkstemp(".db", "snapshot-", folder)
-    except OSError as error:
-        raise SourceUnusable(f"can't write in {folder} ({error.strerror})") from error
-    os.close(descriptor)
-    return Path(name).resolve()
