@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from app.db.sqlite import files
 from app.ops.migrate import snapshots, source
 from app.ops.migrate.source import InvalidText, SourceDamaged, SourceUnusable
 from tests.sources import killed, make, state, writing
 
 COUNT = "SELECT count(*) FROM notes"
+NUMBERS = (
+    "WITH RECURSIVE numbers(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM numbers WHERE i < 3000)"
+)
 
 
 def refusal(path: Path) -> str:
@@ -171,29 +175,33 @@ def test_half_a_surrogate_pair_in_utf16_is_handed_over_byte_for_byte(
     assert type(second) is InvalidText
 
 
-def test_rows_that_break_a_rule_are_no_damage(folder: Path) -> None:
+def spoil(file: Path, page: int) -> None:
+    with file.open("r+b") as raw:
+        raw.seek(page * 4096)
+        raw.write(b"\xff" * 300)
+
+
+def test_rows_that_break_a_rule_are_no_damage_and_hide_none(folder: Path) -> None:
     file = make(
         folder / "a.db",
         "CREATE TABLE dirty (a INTEGER CHECK (a > 0), b TEXT)",
+        "CREATE TABLE notes (text)",
         "PRAGMA ignore_check_constraints=ON",
-        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
-        " INSERT INTO dirty SELECT -i, NULL FROM n",
+        f"{NUMBERS} INSERT INTO dirty SELECT -i, NULL FROM numbers",
+        f"{NUMBERS} INSERT INTO notes SELECT 'some text' FROM numbers",
         "PRAGMA writable_schema=ON",
         "UPDATE sqlite_schema SET sql = replace(sql, 'b TEXT', 'b TEXT NOT NULL')",
     )
     with source.opened(file) as opened:
-        assert opened.connection.execute("SELECT count(*) FROM dirty").fetchone() == (300,)
+        assert opened.connection.execute("SELECT count(*) FROM dirty").fetchone() == (3000,)
+    spoil(file, files.size(file) // 4096 - 1)
+    with pytest.raises(SourceDamaged), source.opened(file):
+        pass
 
 
 def test_damage_is_found_before_anything_is_read(notes: Path) -> None:
-    make(
-        notes,
-        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 3000)"
-        " INSERT INTO notes (text) SELECT 'some text' FROM n",
-    )
-    with notes.open("r+b") as raw:
-        raw.seek(5 * 4096)
-        raw.write(b"\xff" * 300)
+    make(notes, f"{NUMBERS} INSERT INTO notes (text) SELECT 'some text' FROM numbers")
+    spoil(notes, 5)
     before = state(notes.parent)
     with pytest.raises(SourceDamaged, match=r"notes.db is damaged: .*use a backup of it"):
         snapshots.snapshot(notes, notes.parent)

@@ -131,7 +131,6 @@ def _begin(file: Path, options: str) -> sqlite3.Connection:
         connection.text_factory = text
         # The file is somebody else's: its views and triggers call nothing that has side effects.
         connection.execute("PRAGMA trusted_schema=OFF")
-        connection.execute("PRAGMA query_only=ON")
         connection.execute("BEGIN")
         # The transaction sees the state of its first statement.
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
