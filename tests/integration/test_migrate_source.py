@@ -1,6 +1,7 @@
 """A SQLite file is read as it was at one moment, and is the same afterwards."""
 
 import os
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from app.db.sqlite import files
 from app.ops.migrate import snapshots, source
 from app.ops.migrate.source import InvalidText, SourceDamaged, SourceUnusable
 from tests.sources import killed, make, state, writing
@@ -132,6 +132,15 @@ def test_nothing_can_be_written_through_it(notes: Path) -> None:
         opened.connection.execute("DELETE FROM notes")
 
 
+def test_the_file_calls_none_of_our_functions(notes: Path) -> None:
+    make(notes, "CREATE VIEW trap AS SELECT ours(text) FROM notes")
+    with source.opened(notes) as opened:
+        opened.connection.create_function("ours", 1, lambda text: text)
+        assert opened.connection.execute("SELECT ours(1)").fetchone() == (1,)
+        with pytest.raises(sqlite3.OperationalError, match="unsafe use of ours"):
+            opened.connection.execute("SELECT * FROM trap")
+
+
 @pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
 def test_text_is_read_in_any_encoding(folder: Path, encoding: str) -> None:
     text = "思维导图 👩‍🏫\0 end"
@@ -184,17 +193,19 @@ def spoil(file: Path, page: int) -> None:
 def test_rows_that_break_a_rule_are_no_damage_and_hide_none(folder: Path) -> None:
     file = make(
         folder / "a.db",
+        # SQLite checks the table that was made last first.
+        "CREATE TABLE notes (text NOT NULL)",
         "CREATE TABLE dirty (a INTEGER CHECK (a > 0), b TEXT)",
-        "CREATE TABLE notes (text)",
         "PRAGMA ignore_check_constraints=ON",
         f"{NUMBERS} INSERT INTO dirty SELECT -i, NULL FROM numbers",
-        f"{NUMBERS} INSERT INTO notes SELECT 'some text' FROM numbers",
+        f"{NUMBERS} INSERT INTO notes SELECT 'note ' || i FROM numbers",
         "PRAGMA writable_schema=ON",
         "UPDATE sqlite_schema SET sql = replace(sql, 'b TEXT', 'b TEXT NOT NULL')",
     )
     with source.opened(file) as opened:
         assert opened.connection.execute("SELECT count(*) FROM dirty").fetchone() == (3000,)
-    spoil(file, files.size(file) // 4096 - 1)
+    # The length of a row's head, which comes with the kind of its value before the value.
+    file.write_bytes(re.sub(rb"\x02(.note 2222)", b"\x7f\\1", file.read_bytes(), flags=re.DOTALL))
     with pytest.raises(SourceDamaged), source.opened(file):
         pass
 
