@@ -16,6 +16,7 @@ from psycopg2.errors import CharacterNotInRepertoire
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from app.ops.migrate import packing, target
+from app.ops.migrate.catalogue import quoted
 from app.ops.migrate.packing import Packing
 from tests import databases
 from tests.servers import Servers
@@ -56,7 +57,7 @@ def source() -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(":memory:")) as made:
         made.text_factory = bytes
         # Without types, so that everything stays what it is.
-        made.execute(f"CREATE TABLE t ({', '.join(map(packing.quoted, NAMES))})")
+        made.execute(f"CREATE TABLE t ({', '.join(map(quoted, NAMES))})")
         yield made
 
 

@@ -3,7 +3,8 @@
 Each column has a condition in SQLite's SQL under which the value that SQLite hands out and the
 value that PostgreSQL stores are the same one. Rows that meet all of them are packed here, without a
 look at single values; all others are converted one by one elsewhere. The condition is never NULL,
-so a row goes exactly one way.
+so a row goes exactly one way. Not for files in UTF-16: SQLite changes lone surrogates as it reads
+them as UTF-8.
 
 The format is that of "Binary Format" in PostgreSQL's description of COPY: big-endian, each value
 behind its length in bytes, -1 for NULL.
@@ -14,6 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.ops.migrate.catalogue import quoted
 from app.ops.migrate.target import Column
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
@@ -120,11 +122,6 @@ def of(columns: Sequence[tuple[str, Column]]) -> Packing:
         select=", ".join(way.read.format(name) for name, _, way in named),
         pack=_packer([way for _, _, way in named]),
     )
-
-
-def quoted(name: str) -> str:
-    """A name in SQLite's SQL."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _condition(name: str, column: Column, way: _Way) -> str:
