@@ -11,8 +11,8 @@ from app.cache.client import RedisUnavailable
 from app.cache.limits import RateLimited
 from app.db.session import DatabaseBusy, DatabaseUnavailable
 from app.errors import AppError, InvalidInput, PayloadTooLarge
-from app.http.handlers import body_of
 from app.http.origins import CrossSiteRequest
+from app.http.responses import body_of
 
 ERROR = {"$ref": "#/components/schemas/ErrorBody"}
 INVALID_PAYLOAD = {

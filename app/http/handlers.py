@@ -1,6 +1,4 @@
-"""Turns errors into responses of one shape: {"error": "NameOfIt", "detail": ...}."""
-
-from typing import Any
+"""Turns errors into responses of one shape; see responses.py."""
 
 import structlog
 from fastapi import FastAPI, Request
@@ -13,6 +11,7 @@ from starlette.exceptions import HTTPException
 from app.cache.limits import RateLimited
 from app.errors import AppError
 from app.http import limiting
+from app.http.responses import error_response
 
 log = structlog.get_logger(__name__)
 
@@ -22,17 +21,6 @@ HTTP_NAMES = {
     405: "MethodNotAllowed",
     413: "PayloadTooLarge",
 }
-
-
-def error_response(error: AppError) -> JSONResponse:
-    headers = dict(error.headers)
-    if error.retry_after:
-        headers["Retry-After"] = str(error.retry_after)
-    return JSONResponse(body_of(error), status_code=error.status, headers=headers)
-
-
-def body_of(error: AppError) -> dict[str, Any]:
-    return {"error": error.code, "detail": error.detail, **error.more}
 
 
 async def on_app_error(request: Request, error: Exception) -> JSONResponse:

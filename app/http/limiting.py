@@ -9,7 +9,7 @@ from app.cache import limits
 from app.cache.limits import RateLimited, Rule
 from app.http.addresses import AddressOf, network
 from app.http.dependencies import RedisOf, SettingsOf
-from app.http.middleware import RESPONSE_HEADERS
+from app.http.responses import RESPONSE_HEADERS
 from app.settings import Settings
 
 # A whole school may come from one address.

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import InternalError, PayloadTooLarge
-from app.http.handlers import error_response
+from app.http.responses import RESPONSE_HEADERS, error_response
 
 log = structlog.get_logger("app.access")
 
@@ -19,8 +19,6 @@ SECURITY_HEADERS = {
     "x-frame-options": "DENY",
     "referrer-policy": "same-origin",
 }
-# A name in a request's state for headers that its response gets, whatever it will be.
-RESPONSE_HEADERS = "response_headers"
 # Called all the time by machines; a line for each would drown the rest.
 QUIET_PATHS = frozenset({"/healthz", "/readyz"})
 LONGEST_REQUEST_ID = 64

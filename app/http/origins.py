@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import Forbidden
-from app.http.handlers import error_response
+from app.http.responses import error_response
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -251,14 +252,21 @@ def test_what_is_no_sqlite_database_is_named(folder: Path) -> None:
     assert sorted(state(folder)) == ["a.db"]
 
 
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """One that anybody may enter; what pytest makes is for its owner alone."""
+    with tempfile.TemporaryDirectory(prefix="mindgraph-test-") as made:
+        folder = Path(made)
+        folder.chmod(0o755)
+        yield folder
+        folder.chmod(0o755)
+
+
 @contextmanager
-def ordinary_user(folder: Path) -> Iterator[None]:
+def ordinary_user() -> Iterator[None]:
     """Root may read everything, and so becomes nobody for the block."""
     me = os.geteuid()
     if me == 0:
-        # Only their owner may enter what pytest makes.
-        for one in (folder, folder.parent, folder.parent.parent):
-            one.chmod(0o755)
         os.seteuid(65534)
     try:
         yield
@@ -267,32 +275,30 @@ def ordinary_user(folder: Path) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("ending", ["", "-wal"])
-def test_a_file_or_journal_that_may_not_be_read_is_named(
-    folder: Path, tmp_path: Path, ending: str
-) -> None:
-    file = killed(folder / "a.db", "CREATE TABLE notes (text)")
+def test_a_file_or_journal_that_may_not_be_read_is_named(open_folder: Path, ending: str) -> None:
+    file = killed(open_folder / "a.db", "CREATE TABLE notes (text)")
     locked = file.with_name(f"a.db{ending}")
     locked.chmod(0)
-    with ordinary_user(tmp_path):
+    with ordinary_user():
         assert refusal(file) == f"{locked} can't be read (permission denied)"
 
 
-def test_a_journal_where_its_index_cannot_be_made_is_told(folder: Path, tmp_path: Path) -> None:
-    file = killed(folder / "a.db", "CREATE TABLE notes (text)", "INSERT INTO notes VALUES (1)")
+def test_a_journal_where_its_index_cannot_be_made_is_told(open_folder: Path) -> None:
+    file = killed(open_folder / "a.db", "CREATE TABLE notes (text)", "INSERT INTO notes VALUES (1)")
     index = file.with_name("a.db-shm")
-    folder.chmod(0o555)
-    with ordinary_user(tmp_path), source.opened(file) as opened:
+    open_folder.chmod(0o555)
+    with ordinary_user(), source.opened(file) as opened:
         # As long as there is one, it need not be written.
         assert opened.connection.execute(COUNT).fetchone() == (1,)
-    folder.chmod(0o755)
+    open_folder.chmod(0o755)
     index.unlink()
-    folder.chmod(0o555)
-    before = state(folder)
-    with ordinary_user(tmp_path):
+    open_folder.chmod(0o555)
+    before = state(open_folder)
+    with ordinary_user():
         said = refusal(file)
     assert f"is in WAL mode, and SQLite can't make or use {index}" in said
     assert "copy the file together with its -wal to another folder" in said
-    assert state(folder) == before
+    assert state(open_folder) == before
 
 
 def test_a_change_that_was_interrupted_is_not_undone_in_the_file(

@@ -15,7 +15,7 @@ from app.db import engine
 from app.db.errors import DatabaseBusy, DatabaseDamaged, DatabaseUnavailable, DiskFull
 from app.db.session import Database
 from app.db.sqlite import connections
-from app.http.handlers import error_response
+from app.http.responses import error_response
 from app.organizations.models import Organization
 from app.settings import Settings
 from tests import commands

@@ -7,7 +7,7 @@ import pytest
 
 import app
 from app.errors import AppError, Conflict, InternalError, InvalidPayload, TooMany
-from app.http.handlers import error_response
+from app.http.responses import error_response
 
 
 def every_error() -> Iterator[type[AppError]]:
