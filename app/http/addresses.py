@@ -9,9 +9,13 @@ from fastapi import Depends, Request
 IPV6_PREFIX = 64
 
 
-async def get_address(request: Request) -> str:
+def address_of(request: Request) -> str:
     """The client's address; behind trusted proxies what they say it is, else the peer's."""
     return request.client.host if request.client else "unknown"
+
+
+async def get_address(request: Request) -> str:
+    return address_of(request)
 
 
 AddressOf = Annotated[str, Depends(get_address)]

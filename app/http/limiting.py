@@ -7,7 +7,7 @@ from redis import Redis
 
 from app.cache import limits
 from app.cache.limits import RateLimited, Rule
-from app.http.addresses import AddressOf, network
+from app.http.addresses import AddressOf, address_of, network
 from app.http.dependencies import RedisOf, SettingsOf
 from app.http.responses import RESPONSE_HEADERS
 from app.settings import Settings
@@ -51,8 +51,8 @@ def count_unread(request: Request) -> None:
         RateLimited: as `enforce`.
     """
     state = request.app.state
-    address = request.client.host if request.client else "unknown"
-    enforce(request, state.redis, state.settings, [(ANONYMOUS, network(address))])
+    client = network(address_of(request))
+    enforce(request, state.redis, state.settings, [(ANONYMOUS, client)])
 
 
 def enforce(
