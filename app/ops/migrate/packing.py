@@ -10,6 +10,7 @@ The format is that of "Binary Format" in PostgreSQL's description of COPY: big-e
 behind its length in bytes, -1 for NULL.
 """
 
+import json
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,12 +21,15 @@ from app.ops.migrate.target import Column
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
+NULL = struct.pack(">i", -1)
 
 # PostgreSQL counts microseconds from 2000, Unix seconds from 1970.
 SECONDS_TO_2000 = 946_684_800
 
-# A value of a gigabyte is refused by the server, and so is a row in which it is not alone.
-LARGEST = 512 * 1024 * 1024
+# What is longer is copied by itself, so that a batch of rows stays small. A character takes up to
+# four bytes.
+LONGEST = 100_000
+LARGEST = 4 * LONGEST
 
 SECONDS = "substr({0}, 1, 19)"
 # SQLite takes the 31st of any month, and hour 24; what is right is the same after a calculation.
@@ -54,6 +58,10 @@ class _Way:
     is_text: bool = False
 
 
+class Doubtful(ValueError):
+    """A value that one look can't tell to be right."""
+
+
 def _integer(size: int) -> _Way:
     most = 2 ** (8 * size - 1)
     return _Way(
@@ -64,6 +72,8 @@ def _integer(size: int) -> _Way:
 
 
 _TEXT = _Way(IS_TEXT, "length(len({0})) + {0}", is_text=True)
+_JSON = _Way(IS_TEXT, "length(len({0})) + {0}", is_text=True)
+_JSONB = _Way(IS_TEXT, "jsonb({0})", is_text=True)
 _TIME = _Way(IS_TIME, "int8(8, {0})", MICROSECONDS)
 
 WAYS: dict[str, _Way] = {
@@ -73,6 +83,9 @@ WAYS: dict[str, _Way] = {
     "int2": _integer(2),
     "int4": _integer(4),
     "int8": _integer(8),
+    # Whether it is JSON the server tells.
+    "json": _JSON,
+    "jsonb": _JSONB,
     "text": _TEXT,
     # Texts without an offset are in UTC.
     "timestamp": _TIME,
@@ -80,15 +93,38 @@ WAYS: dict[str, _Way] = {
     "varchar": _TEXT,
 }
 
+
+def _require_different(pairs: list[tuple[str, Any]]) -> None:
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise Doubtful
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_require_different)
+_length = struct.Struct(">i").pack
+
+
+def _jsonb(raw: bytes) -> bytes:
+    """The one thing that the server would change without a word is one of two equal keys.
+
+    What else is wrong it refuses.
+    """
+    try:
+        _decoder.decode(raw.decode())
+    except (RecursionError, ValueError) as error:
+        raise Doubtful from error
+    return _length(len(raw) + 1) + b"\1" + raw
+
+
 # What the expressions of WAYS use.
 PACKERS: dict[str, Any] = {
     "flags": (struct.pack(">ib", 1, 0), struct.pack(">ib", 1, 1)),
+    "jsonb": _jsonb,
     "float8": struct.Struct(">id").pack,
     "int2": struct.Struct(">ih").pack,
     "int4": struct.Struct(">ii").pack,
     "int8": struct.Struct(">iq").pack,
-    "length": struct.Struct(">i").pack,
-    "null": struct.pack(">i", -1),
+    "length": _length,
+    "null": NULL,
 }
 
 
@@ -98,7 +134,8 @@ class Packing:
 
     `condition` is true of the rows that may take it; it is never NULL. `select` are the expressions
     to read, in the order of the columns, by a connection whose text_factory is bytes. SQLite can't
-    tell whether a text is UTF-8; the server refuses one that isn't, as CharacterNotInRepertoire.
+    tell whether a text is UTF-8, or JSON; the server refuses what isn't. `pack` raises `Doubtful`
+    for rows of which one has a value that needs a closer look.
     """
 
     condition: str
@@ -127,8 +164,7 @@ def of(columns: Sequence[tuple[str, Column]]) -> Packing:
 def _condition(name: str, column: Column, way: _Way) -> str:
     fits = way.condition.format(name)
     if way.is_text:
-        # In characters, of four bytes at the most.
-        fits += f" AND length({name}) <= {column.length or LARGEST // 4}"
+        fits += f" AND length({name}) <= {min(column.length or LONGEST, LONGEST)}"
     elif column.type == "bytea":
         fits += f" AND length({name}) <= {LARGEST}"
     return f"({name} IS NULL OR {fits})" if column.nullable else f"({fits})"

@@ -64,11 +64,17 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Plan:
-    """`encoding` is the file's. Each table of the file is in a move or left out."""
+    """`encoding` is the file's. Each table of the file is in a move or left out.
+
+    `legacy` is the schema for what has no place in the target, and for the quarantine. `defaults`
+    are of columns that must have a value and that the file lacks: table, column, SQL.
+    """
 
     encoding: str
     moves: tuple[Move, ...]
     left_out: tuple[LeftOut, ...]
+    legacy: str
+    defaults: tuple[tuple[str, str, str], ...] = ()
 
     def of_source(self, table: str) -> tuple[Move, ...]:
         return tuple(one for one in self.moves if one.source == table)

@@ -68,6 +68,27 @@ def catalogue(connection: sqlite3.Connection) -> Catalogue:
     )
 
 
+def virtual_table(connection: sqlite3.Connection, other: Other) -> Table:
+    """A virtual table that keeps rows of its own, as if it were a table.
+
+    Raises:
+        sqlite3.Error: its module isn't there.
+    """
+    columns = tuple(_columns(connection, other.name, strict=False))
+    return Table(
+        name=other.name,
+        columns=columns,
+        rowid="rowid",
+        without_rowid=False,
+        strict=False,
+        autoincrement=False,
+        sequence=None,
+        indexes=(),
+        foreign_keys=(),
+        sql=other.sql,
+    )
+
+
 def _other(kind: str, name: str, table: str, sql: str, tables: set[str]) -> Other:
     if kind == "trigger":
         return Other(name, "trigger", table, sql)

@@ -49,10 +49,10 @@ class Source:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path, *, checked: bool = False) -> Iterator[Source]:
     """One consistent state of a file that may be in use; TEXT is `str` or `InvalidText`.
 
-    In a UTF-16 file read TEXT by `decoded`.
+    In a UTF-16 file read TEXT by `decoded`. A file that was `checked` isn't checked again.
 
     A file in WAL mode is written to by others meanwhile as ever, only their checkpoints wait. One
     with the old kind of journal can't be committed to until the block ends; a snapshot is sooner
@@ -68,8 +68,23 @@ def opened(path: Path) -> Iterator[Source]:
     except sqlite3.Error as error:
         raise _explain(file, error) from error
     with closing(connection):
-        _require_undamaged(file, connection)
+        if not checked:
+            _require_undamaged(file, connection)
         yield Source(file, connection)
+
+
+def fingerprint(path: Path) -> str:
+    """Changes when somebody writes to the file, and with nothing else.
+
+    By its size and time and those of its journal; the file isn't read. An empty journal is none:
+    SQLite makes one beside a file that it only reads.
+    """
+    found = []
+    for one in (path.resolve(), files.journal(path.resolve())):
+        status = one.stat() if one.exists() else None
+        if status and status.st_size:
+            found.append(f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}")
+    return " ".join(found)
 
 
 def text(raw: bytes) -> str | InvalidText:

@@ -38,7 +38,8 @@ SELECT c.relname, k.conname, k.contype, pg_get_constraintdef(k.oid),
     other.relname,
     ARRAY(SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS key (number, at)
         JOIN pg_attribute a ON a.attrelid = other.oid AND a.attnum = key.number ORDER BY key.at),
-    k.convalidated
+    k.convalidated,
+    CASE WHEN k.contype IN ('p', 'u') THEN pg_get_indexdef(k.conindid, 0, true) END
 FROM pg_constraint k
 JOIN pg_class c ON c.oid = k.conrelid
 LEFT JOIN pg_class other ON other.oid = k.confrelid
@@ -48,7 +49,7 @@ ORDER BY c.relname, k.conname
 """
 
 INDEXES = """
-SELECT c.relname, i.relname, pg_get_indexdef(i.oid), x.indisunique, x.indisvalid
+SELECT c.relname, i.relname, pg_get_indexdef(i.oid, 0, true), x.indisunique, x.indisvalid
 FROM pg_index x
 JOIN pg_class i ON i.oid = x.indexrelid
 JOIN pg_class c ON c.oid = x.indrelid
@@ -106,6 +107,8 @@ class Constraint:
     refers_to: str | None
     referred: tuple[str, ...]
     is_validated: bool
+    # The statement that makes the index of a primary key or unique constraint.
+    index: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,10 @@ class Catalogue:
 
 
 def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
-    """The tables of a schema; partitioned ones count as one table, views don't count."""
+    """The tables of a schema; partitioned ones count as one table, views don't count.
+
+    Definitions name tables without their schema when it is in the session's search_path.
+    """
     columns: dict[str, list[Column]] = {}
     for row in _rows(cursor, COLUMNS, schema):
         columns.setdefault(row[1], []).append(_column(*row[2:]))
@@ -283,6 +289,7 @@ def _constraint(
     refers_to: str | None,
     referred: list[str],
     validated: bool,
+    index: str | None,
 ) -> Constraint:
     return Constraint(
         name=name,
@@ -292,4 +299,5 @@ def _constraint(
         refers_to=refers_to,
         referred=tuple(referred),
         is_validated=validated,
+        index=index,
     )

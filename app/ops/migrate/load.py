@@ -1,0 +1,229 @@
+"""Loads parts of the file's tables, each in one transaction together with the note that it is done.
+
+A part is first tried as a whole: clean rows packed in batches, the others encoded one by one. When
+a value turns out to be other than it looked, or the server refuses something, the part is rolled
+back and done again with less trust, in the end so that the one row that the server refuses is
+found.
+"""
+
+import hashlib
+import sqlite3
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from app.ops.migrate import packing, quarantine, state, streams
+from app.ops.migrate.encoding import Ask, encode
+from app.ops.migrate.plan import PREFIX, Link, Plan
+from app.ops.migrate.quarantine import Key, Refusal
+from app.ops.migrate.reading import Part, Reader, Value
+from app.ops.migrate.target import Column
+from app.ops.migrate.unstorable import Unstorable
+
+# What packing raises for values of a kind that its condition can't tell.
+ODD = (packing.Doubtful, struct.error, TypeError, KeyError, IndexError)
+# Rows that are tried at once where the server refuses some, and the bytes that they may have.
+TRIED_ROWS, TRIED_BYTES = 256, 4 << 20
+COPY_HEADER = len(packing.HEADER)
+
+Row = tuple[int | Key, list[bytes]]
+
+
+@dataclass
+class _Tally:
+    read: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """How many rows of a part were read, and how many of them are in quarantine."""
+
+    read: int
+    refused: int
+
+
+@dataclass(frozen=True)
+class Loader:
+    """Loads parts over one connection to each side. `asking` is a third, for single values."""
+
+    plan: Plan
+    run: str
+    source: sqlite3.Connection
+    target: Connection
+    asking: Connection
+
+    def load(self, part: Part) -> Loaded:
+        """Raises state.RunIsOver, and psycopg2.OperationalError when the server is gone."""
+        move = self.plan.moves[part.move]
+        reader = Reader(self.source, self.plan.encoding, move)
+        ways = [self._whole, self._carefully]
+        if reader.fast:
+            ways.insert(0, self._fast)
+        for way in ways[:-1]:
+            try:
+                return self._transact(part, way(part, reader))
+            except (*ODD, psycopg2.DataError, psycopg2.IntegrityError, psycopg2.InternalError):
+                self.target.rollback()
+            except psycopg2.Error as error:
+                # Of some kinds of values the server says so, as of JSON too deep for its stack.
+                if self.target.closed or error.pgcode is None or error.pgcode[:2] != "54":
+                    raise
+                self.target.rollback()
+        return self._transact(part, ways[-1](part, reader))
+
+    def _transact(self, part: Part, tally: _Tally) -> Loaded:
+        with self.target.cursor() as cursor:
+            move = self.plan.moves[part.move]
+            quarantine.keep(self.source, self.plan, cursor, move, tally.refusals)
+            refused = len(tally.refusals)
+            place = (part.move, part.number)
+            state.note_part(cursor, self.plan.legacy, self.run, place, tally.read, refused)
+        self.target.commit()
+        return Loaded(tally.read, refused)
+
+    def _fast(self, part: Part, reader: Reader) -> _Tally:
+        tally = _Tally()
+        self._copy(reader, self._pieces(part, reader, reader.fast, tally))
+        return tally
+
+    def _whole(self, part: Part, reader: Reader) -> _Tally:
+        tally = _Tally()
+        self._copy(reader, self._pieces(part, reader, None, tally))
+        return tally
+
+    def _carefully(self, part: Part, reader: Reader) -> _Tally:
+        tally = _Tally()
+        waiting: list[Row] = []
+        size = 0
+        for row in self._encoded(part, reader, None, tally):
+            waiting.append(row)
+            size += sum(map(len, row[1]))
+            if len(waiting) == TRIED_ROWS or size > TRIED_BYTES:
+                self._try(reader, waiting, tally)
+                waiting, size = [], 0
+        self._try(reader, waiting, tally)
+        return tally
+
+    def _try(self, reader: Reader, rows: Sequence[Row], tally: _Tally) -> None:
+        """Copies rows, each half by itself where the server refuses them, down to a single one."""
+        if not rows:
+            return
+        with self.target.cursor() as cursor:
+            cursor.execute("SAVEPOINT tried")
+            pieces = [piece for _, row in rows for piece in row]
+            try:
+                self._copy(reader, iter([packing.HEADER, *pieces, packing.TRAILER]))
+            except psycopg2.Error as error:
+                if self.target.closed or error.pgcode is None:
+                    raise
+                cursor.execute("ROLLBACK TO SAVEPOINT tried")
+                if len(rows) == 1:
+                    tally.refusals.append(Refusal(rows[0][0], None, _said(error)))
+                    return
+            else:
+                cursor.execute("RELEASE SAVEPOINT tried")
+                return
+        half = len(rows) // 2
+        self._try(reader, rows[:half], tally)
+        self._try(reader, rows[half:], tally)
+
+    def _copy(self, reader: Reader, pieces: Iterator[bytes]) -> None:
+        move = reader.move
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
+            state.name(move.schema, move.table), state.names([one.name for one in reader.columns])
+        )
+        with self.target.cursor() as cursor:
+            streams.copy(cursor, statement.as_string(cursor), pieces)
+
+    def _pieces(
+        self, part: Part, reader: Reader, way: packing.Packing | None, tally: _Tally
+    ) -> Iterator[bytes]:
+        yield packing.HEADER
+        if way:
+            for count, raw in reader.packed(part, way):
+                tally.read += count
+                yield raw
+        for _, row in self._encoded(part, reader, way, tally):
+            yield from row
+        yield packing.TRAILER
+
+    def _encoded(
+        self, part: Part, reader: Reader, way: packing.Packing | None, tally: _Tally
+    ) -> Iterator[Row]:
+        """What is not clean by `way`; a value that can't be stored is noted in the tally."""
+        ask = self._ask
+        columns = reader.columns
+        links = reader.move.links
+        header = struct.pack(">h", len(columns))
+        for key, values in reader.rows(part, way):
+            tally.read += 1
+            try:
+                yield key, [header, *_fields(links, columns, values, ask)]
+            except _Refused as refused:
+                tally.refusals.append(Refusal(key, refused.column, refused.reason))
+
+    @property
+    def _ask(self) -> Ask:
+        def ask(column: Column, text: str) -> tuple[bytes, str]:
+            with self.asking.cursor() as cursor:
+                return _of_server(cursor, column, text)
+
+        return ask
+
+
+class _Refused(Exception):
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason
+
+
+def _fields(
+    links: Sequence[Link], columns: Sequence[Column], values: Sequence[Value], ask: Ask
+) -> Iterator[bytes]:
+    for at, (column, value) in enumerate(zip(columns, values, strict=True)):
+        link = links[at] if at < len(links) else None
+        try:
+            raw = encode(_derived(link, value), column, ask)
+        except Unstorable as error:
+            raise _Refused(link.source if link else column.name, str(error)) from error
+        yield packing.NULL if raw is None else struct.pack(">i", len(raw))
+        if raw:
+            yield raw
+
+
+def _derived(link: Link | None, value: Value) -> Value:
+    if link is None or not link.derivation or value is None:
+        return value
+    if not isinstance(value, str):
+        raise Unstorable("not a text")
+    if link.derivation == "prefix":
+        return value[:PREFIX]
+    return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
+
+
+def _of_server(cursor: Cursor, column: Column, text: str) -> tuple[bytes, str]:
+    """A value of a type that only the server knows: its binary form, and how it is shown."""
+    made = sql.SQL("{}::{}").format(sql.Literal(text), sql.Identifier(column.type))
+    try:
+        cursor.execute(sql.SQL("SELECT ({})::text").format(made))
+        ((shown,),) = cursor.fetchall()
+        file = streams.Gathered()
+        statement = sql.SQL("COPY (SELECT {}) TO STDOUT (FORMAT binary)").format(made)
+        cursor.copy_expert(statement.as_string(cursor), file)
+    except psycopg2.DataError as error:
+        raise Unstorable(_said(error)) from error
+    # One row of one value: the count of values, its length, and then it.
+    raw = file.raw[COPY_HEADER + 6 : -len(packing.TRAILER)]
+    return raw, shown
+
+
+def _said(error: psycopg2.Error) -> str:
+    """The server's sentence, without what it quotes of the row."""
+    return f"PostgreSQL refuses it: {error.diag.message_primary or error}"

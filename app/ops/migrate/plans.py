@@ -1,0 +1,255 @@
+"""Makes the plan of an import from what the file holds and what the target has room for."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from app.errors import Conflict
+from app.ops.migrate import catalogue, keeping, packing, schema, target
+from app.ops.migrate.catalogue import count_rows, quoted
+from app.ops.migrate.plan import LEGACY, Derivation, LeftOut, Link, Move, Plan
+
+# Of these a value is found by `=` on either side.
+KEY_TYPES = {"int2", "int4", "int8", "text", "varchar"}
+# Under this prefix a file that `export-sqlite` wrote has what was in schema `legacy`.
+PREFIX = f"{LEGACY}."
+
+Thing = TypeVar("Thing")
+
+
+class PlanImpossible(Conflict):
+    """The file can't be moved into this target."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What an application knows of its own tables.
+
+    `derivations`: of a table's column that the target lacks, the columns that are made of it.
+    `remade`: tables that aren't data, with the reason why they needn't be carried over.
+    `defaults`: of a table's columns that must have a value, the SQL of it for files from before
+    there was the column.
+    """
+
+    derivations: Mapping[tuple[str, str], tuple[tuple[str, Derivation], ...]] = field(
+        default_factory=dict
+    )
+    remade: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+
+def make(
+    connection: sqlite3.Connection,
+    found: catalogue.Catalogue,
+    into: target.Catalogue,
+    rules: Rules,
+    legacy: str = LEGACY,
+) -> Plan:
+    """Each table of the file gets its place, and so does each of its columns.
+
+    Raises:
+        PlanImpossible: the message says why, and what helps.
+    """
+    planner = _Planner(connection, found, into, rules, legacy)
+    tables = [*found.tables, *_virtual(connection, found)]
+    moves: list[Move] = []
+    left_out = list(_left_out(found))
+    for table in tables:
+        if table.name in rules.remade and table.name in into.tables:
+            left_out.append(LeftOut(table.name, "table", rules.remade[table.name], table.sql))
+        else:
+            moves += planner.moves(table)
+    return Plan(
+        encoding=found.encoding,
+        moves=tuple(moves),
+        left_out=tuple(left_out),
+        legacy=legacy,
+        defaults=tuple(_defaults(moves, into, rules)),
+    )
+
+
+def _defaults(
+    moves: list[Move], into: target.Catalogue, rules: Rules
+) -> Iterator[tuple[str, str, str]]:
+    loaded = {move.table: move for move in moves if not move.is_kept}
+    for (table, column), expression in rules.defaults.items():
+        if table in loaded and column in {one.name for one in into.tables[table].columns}:
+            given = {link.column.name for link in loaded[table].links}
+            if column not in given:
+                yield table, column, expression
+
+
+def _virtual(connection: sqlite3.Connection, found: catalogue.Catalogue) -> list[catalogue.Table]:
+    """Virtual tables whose rows are nowhere else, as if they were tables."""
+    kept = [one for one in found.others if one.kind == "virtual" and one.keeps_rows]
+    try:
+        return [schema.virtual_table(connection, one) for one in kept]
+    except sqlite3.Error as error:
+        raise PlanImpossible(
+            f"the file has virtual tables that this SQLite can't read ({error}): "
+            f"drop them in a copy of the file, or copy their rows into tables there"
+        ) from error
+
+
+def _left_out(found: catalogue.Catalogue) -> list[LeftOut]:
+    reasons = {
+        "view": "a view holds no rows; its statement is here",
+        "trigger": "a trigger holds no rows; its statement is here",
+        "virtual": "an index of rows that are in a table",
+        "shadow": "a part of a virtual table",
+    }
+    return [
+        LeftOut(one.name, one.kind, reasons[one.kind], one.sql)
+        for one in found.others
+        if not one.keeps_rows
+    ]
+
+
+class _Planner:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        found: catalogue.Catalogue,
+        into: target.Catalogue,
+        rules: Rules,
+        legacy: str,
+    ) -> None:
+        self._connection = connection
+        self._found = found
+        self._into = into
+        self._rules = rules
+        self._legacy = legacy
+        self._kept: set[str] = set()
+        self._taken: set[str] = set()
+
+    def moves(self, table: catalogue.Table) -> list[Move]:
+        rows = count_rows(self._connection, table.name)
+        place = self._place(table)
+        if place is None or place.name in self._taken:
+            return [self._whole(table, rows)]
+        links, extra = self._links(table, place)
+        if self._lacking(place, links):
+            return [self._whole(table, rows)]
+        self._taken.add(place.name)
+        key = _key(self._connection, table, place, links)
+        move = _move(table, self._into.schema, place.name, links, key, rows)
+        return [move, *self._extra(table, extra, rows)]
+
+    def _place(self, table: catalogue.Table) -> target.Table | None:
+        if table.name.startswith(PREFIX):
+            return None
+        return _same(table.name, self._into.tables)
+
+    def _links(
+        self, table: catalogue.Table, place: target.Table
+    ) -> tuple[tuple[Link, ...], list[catalogue.Column]]:
+        """What goes where, and the columns that have no place."""
+        columns = {one.name: one for one in place.columns}
+        links: list[Link] = []
+        extra: list[catalogue.Column] = []
+        for column in table.columns:
+            same = _same(column.name, columns)
+            made = self._rules.derivations.get((table.name, column.name), ())
+            if same and not same.is_generated:
+                links.append(Link(column.name, same))
+            elif made and all(name in columns for name, _ in made):
+                links += [Link(column.name, columns[name], how) for name, how in made]
+            elif not (same and column.kind in {"virtual", "stored"}) and column.kind != "hidden":
+                extra.append(column)
+        return tuple(links), extra
+
+    def _lacking(self, place: target.Table, links: tuple[Link, ...]) -> list[str]:
+        """Columns that must have a value, and get none."""
+        given = {link.column.name for link in links}
+        return [
+            one.name
+            for one in place.columns
+            if one.name not in given
+            and not (one.nullable or one.default or one.is_generated or one.identity)
+            and (place.name, one.name) not in self._rules.defaults
+        ]
+
+    def _whole(self, table: catalogue.Table, rows: int) -> Move:
+        wanted = [one for one in table.columns if one.kind != "hidden"]
+        return self._keep(table, table.name.removeprefix(PREFIX), wanted, rows)
+
+    def _extra(
+        self, table: catalogue.Table, extra: list[catalogue.Column], rows: int
+    ) -> list[Move]:
+        if not extra:
+            return []
+        of_key = [one for name in table.key for one in table.columns if one.name == name]
+        return [self._keep(table, table.name, [*of_key, *extra], rows)]
+
+    def _keep(
+        self, table: catalogue.Table, name: str, wanted: list[catalogue.Column], rows: int
+    ) -> Move:
+        columns = keeping.columns(self._connection, table, wanted)
+        links = tuple(Link(one.name, column) for one, column in zip(wanted, columns, strict=True))
+        name = keeping.short(name, self._kept)
+        self._kept.add(name)
+        by_name = {link.source: link for link in links}
+        key = tuple(by_name[one] for one in table.key)
+        if not _is_exact(self._connection, table, key):
+            key = ()
+        return _move(table, self._legacy, name, links, key, rows, is_kept=True)
+
+
+def _move(
+    table: catalogue.Table,
+    schema_name: str,
+    name: str,
+    links: tuple[Link, ...],
+    key: tuple[Link, ...],
+    rows: int,
+    is_kept: bool = False,
+) -> Move:
+    return Move(
+        source=table.name,
+        schema=schema_name,
+        table=name,
+        links=links,
+        rowid=table.rowid,
+        source_key=table.key,
+        key=key,
+        rows=rows,
+        is_kept=is_kept,
+    )
+
+
+def _same(name: str, among: Mapping[str, Thing]) -> Thing | None:
+    """By its name, or by the only one that is the same in other letters, as SQLite takes names."""
+    if name in among:
+        return among[name]
+    alike = [one for one in among if one.lower() == name.lower()]
+    return among[alike[0]] if len(alike) == 1 else None
+
+
+def _key(
+    connection: sqlite3.Connection,
+    table: catalogue.Table,
+    place: target.Table,
+    links: tuple[Link, ...],
+) -> tuple[Link, ...]:
+    """Links to the target's primary key, when it is the file's one as well."""
+    by_source = {link.source: link for link in links if not link.derivation}
+    key = tuple(by_source[name] for name in table.key if name in by_source)
+    if len(key) != len(table.key) or not key:
+        return ()
+    if {link.column.name for link in key} != set(place.primary_key):
+        return ()
+    return key if _is_exact(connection, table, key) else ()
+
+
+def _is_exact(
+    connection: sqlite3.Connection, table: catalogue.Table, key: tuple[Link, ...]
+) -> bool:
+    """Whether no value of the key needs a conversion."""
+    if not key or any(link.column.type not in KEY_TYPES for link in key):
+        return False
+    condition = packing.of([(link.source, link.column) for link in key]).condition
+    nulls = " OR ".join(f"{quoted(link.source)} IS NULL" for link in key)
+    wrong = f"SELECT 1 FROM {quoted(table.name)} WHERE {nulls} OR NOT ({condition})"  # noqa: S608
+    (exists,) = connection.execute(f"SELECT EXISTS ({wrong})").fetchone()
+    return not exists

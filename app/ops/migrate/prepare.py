@@ -1,0 +1,164 @@
+"""Makes the target ready for the rows, in one transaction, or not at all."""
+
+from collections.abc import Iterable, Sequence
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+
+from app.errors import Conflict
+from app.ops.migrate import quarantine, state, target
+from app.ops.migrate.plan import MARK, Move, Plan
+
+TRIGGERS = """
+SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal
+    AND tgenabled <> 'D')
+"""
+
+
+class TargetNotEmpty(Conflict):
+    """The target has rows."""
+
+
+def require_empty(cursor: Cursor, into: target.Catalogue, plan: Plan) -> None:
+    """Raises TargetNotEmpty for rows in tables that rows are to go to."""
+    tables = {name: into.tables[name] for name in _loaded(plan)}
+    counts = target.count_rows(cursor, target.Catalogue(into.schema, tables))
+    if counts:
+        shown = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise TargetNotEmpty(
+            f"the target has rows already ({shown}), and an import adds to none: "
+            f"use an empty database"
+        )
+    kept = [move.table for move in plan.moves if move.is_kept]
+    cursor.execute(
+        "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND relname = ANY (%s)",
+        (plan.legacy, [*kept, "import_quarantine"]),
+    )
+    found = [name for (name,) in cursor.fetchall()]
+    if found:
+        raise TargetNotEmpty(
+            f"schema {plan.legacy} of the target has tables from an earlier import "
+            f"({', '.join(sorted(found)[:5])}): use an empty database, or drop that schema"
+        )
+
+
+def prepare(cursor: Cursor, saved: target.Catalogue, plan: Plan, comments: dict[str, str]) -> None:
+    """Takes away what would slow the loading down or refuse rows one by one.
+
+    `saved` has all of it, for `rebuild.py`. In the caller's transaction.
+    """
+    loaded = _loaded(plan)
+    _drop_foreign_keys(cursor, saved, loaded)
+    for name in loaded:
+        _drop_rest(cursor, saved.schema, saved.tables[name])
+        _disable_triggers(cursor, saved.schema, name)
+    for table, column, expression in plan.defaults:
+        _alter(cursor, saved.schema, table, f"ALTER COLUMN {{}} SET DEFAULT {expression}", column)
+    _make_kept(cursor, plan, comments)
+    for move in plan.moves:
+        if move.is_marked:
+            _alter(cursor, move.schema, move.table, "ADD COLUMN {} bigint", MARK)
+
+
+def rehearse(
+    cursor: Cursor, saved: target.Catalogue, plan: Plan, schema: str, comments: dict[str, str]
+) -> None:
+    """The same in a schema of its own, whose tables are like the target's, and vanish."""
+    for name in (schema, plan.legacy):
+        cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+    cursor.execute(state.at(plan.legacy, quarantine.CREATE))
+    for name in saved.tables:
+        cursor.execute(
+            sql.SQL("CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING GENERATED)").format(
+                state.name(schema, name), state.name(saved.schema, name)
+            )
+        )
+        _copy_defaults(cursor, schema, saved.tables[name])
+    for table, column, expression in plan.defaults:
+        _alter(cursor, schema, table, f"ALTER COLUMN {{}} SET DEFAULT {expression}", column)
+    _make_kept(cursor, plan, comments)
+    for move in plan.moves:
+        if move.is_marked:
+            _alter(cursor, move.schema, move.table, "ADD COLUMN {} bigint", MARK)
+
+
+def finish(cursor: Cursor, saved: target.Catalogue, plan: Plan) -> None:
+    """Takes back what `prepare` added. May run again."""
+    for move in plan.moves:
+        if move.is_marked:
+            _alter(cursor, move.schema, move.table, "DROP COLUMN IF EXISTS {}", MARK)
+    for table, column, _ in plan.defaults:
+        _alter(cursor, saved.schema, table, "ALTER COLUMN {} DROP DEFAULT", column)
+    for name in _loaded(plan):
+        _alter(cursor, saved.schema, name, "ENABLE TRIGGER USER")
+
+
+def undo(cursor: Cursor, plan: Plan, saved: target.Catalogue) -> None:
+    """Empties what an unfinished import has filled, for another one to begin anew."""
+    tables = [state.name(saved.schema, name) for name in _loaded(plan)]
+    if tables:
+        cursor.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(tables)))
+    kept = [state.name(move.schema, move.table) for move in plan.moves if move.is_kept]
+    if kept:
+        cursor.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(sql.SQL(", ").join(kept)))
+    cursor.execute(state.at(plan.legacy, quarantine.DROP))
+
+
+def _loaded(plan: Plan) -> list[str]:
+    return [move.table for move in plan.moves if not move.is_kept]
+
+
+def _drop_foreign_keys(cursor: Cursor, saved: target.Catalogue, loaded: Sequence[str]) -> None:
+    for table in saved.tables.values():
+        for key in table.foreign_keys:
+            if table.name in loaded or key.refers_to in loaded:
+                _alter(cursor, saved.schema, table.name, "DROP CONSTRAINT {}", key.name)
+
+
+def _drop_rest(cursor: Cursor, schema: str, table: target.Table) -> None:
+    for constraint in table.constraints:
+        if constraint.type != "foreign key":
+            _alter(cursor, schema, table.name, "DROP CONSTRAINT {}", constraint.name)
+    for index in table.indexes:
+        cursor.execute(sql.SQL("DROP INDEX {}").format(state.name(schema, index.name)))
+
+
+def _disable_triggers(cursor: Cursor, schema: str, table: str) -> None:
+    cursor.execute(TRIGGERS, (state.name(schema, table).as_string(cursor),))
+    if cursor.fetchall() == [(True,)]:
+        _alter(cursor, schema, table, "DISABLE TRIGGER USER")
+
+
+def _alter(cursor: Cursor, schema: str, table: str, action: str, *names: str) -> None:
+    change = sql.SQL("ALTER TABLE {} " + action)
+    cursor.execute(change.format(state.name(schema, table), *map(sql.Identifier, names)))
+
+
+def _copy_defaults(cursor: Cursor, schema: str, table: target.Table) -> None:
+    """All but those that take numbers from the target's sequences."""
+    for column in table.columns:
+        if column.default and "nextval(" not in column.default:
+            action = f"ALTER COLUMN {{}} SET DEFAULT {column.default}"
+            _alter(cursor, schema, table.name, action, column.name)
+
+
+def _make_kept(cursor: Cursor, plan: Plan, comments: dict[str, str]) -> None:
+    for move in plan.moves:
+        if move.is_kept:
+            _make(cursor, move, comments.get(move.source, ""))
+
+
+def _make(cursor: Cursor, move: Move, comment: str) -> None:
+    columns = [
+        sql.SQL("{} {}").format(sql.Identifier(link.column.name), sql.SQL(link.column.type))
+        for link in move.links
+    ]
+    key: Iterable[sql.Composable] = ()
+    if move.key:
+        names = state.names([link.column.name for link in move.key])
+        key = [sql.SQL("PRIMARY KEY ({})").format(names)]
+    table = state.name(move.schema, move.table)
+    body = sql.SQL(", ").join([*columns, *key])
+    cursor.execute(sql.SQL("CREATE TABLE {} ({})").format(table, body))
+    cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(table), (comment,))

@@ -1,0 +1,163 @@
+"""How the rows of one move are read from the file: whole ranges that are clean, or one by one."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from app.ops.migrate import packing, source
+from app.ops.migrate.catalogue import quoted
+from app.ops.migrate.plan import MARK, Move
+from app.ops.migrate.quarantine import Key
+from app.ops.migrate.target import Column
+
+# Rows are fetched in batches that come to about this many bytes.
+BATCH = 1 << 20
+FEWEST, MOST = 8, 1_000
+MARK_COLUMN = Column(MARK, "int8", nullable=True)
+
+Value = int | float | str | bytes | None
+
+
+@dataclass(frozen=True)
+class Part:
+    """A range of a move's rows by rowid, both ends in it; the whole of it without one."""
+
+    move: int
+    number: int
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads one move's rows from a connection that nobody else reads from meanwhile."""
+
+    connection: sqlite3.Connection
+    encoding: str
+    move: Move
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Those that get values, in the order in which rows have them."""
+        mark = (MARK_COLUMN,) if self.move.is_marked else ()
+        return (*(link.column for link in self.move.links), *mark)
+
+    @cached_property
+    def fast(self) -> packing.Packing | None:
+        """The fast way, or None where there is none for this table."""
+        move = self.move
+        if self.encoding != "UTF-8" or (move.is_marked and not move.rowid):
+            return None
+        if not all(packing.can_pack(link.column) and not link.derivation for link in move.links):
+            return None
+        columns = [(link.source, link.column) for link in move.links]
+        if move.is_marked and move.rowid:
+            columns.append((move.rowid, MARK_COLUMN))
+        return packing.of(columns)
+
+    def packed(self, part: Part, way: packing.Packing) -> Iterator[tuple[int, bytes]]:
+        """The clean rows: how many, and their bytes. Raises packing.Doubtful or what packing can't.
+
+        Args:
+            part: which rows.
+            way: `fast`.
+        """
+        self.connection.text_factory = bytes
+        where, parameters = _range(self.move, part)
+        cursor = self.connection.execute(
+            f"SELECT {way.select} FROM {quoted(self.move.source)} NOT INDEXED"  # noqa: S608
+            f" WHERE {where} AND {way.condition}",
+            parameters,
+        )
+        count = FEWEST
+        while rows := cursor.fetchmany(count):
+            raw = way.pack(rows)
+            yield len(rows), raw
+            fits = max(BATCH * len(rows) // max(len(raw), 1), FEWEST)
+            count = min(fits, count * 4, MOST)
+
+    def rows(
+        self, part: Part, way: packing.Packing | None
+    ) -> Iterator[tuple[int | Key, list[Value]]]:
+        """Rows one by one, each with its rowid or primary key: those that aren't clean by `way`."""
+        where, parameters = _range(self.move, part)
+        if way:
+            where += f" AND NOT ({way.condition})"
+        identity = [self.move.rowid] if self.move.rowid else list(self.move.source_key)
+        order = ", ".join(map(quoted, identity))
+        read = self._expression
+        selected = [read(quoted(one)) for one in identity if one]
+        selected += [read(quoted(link.source)) for link in self.move.links]
+        kinds = self._kinds([*map(quoted, map(str, identity))])
+        cursor = self.connection.execute(
+            f"SELECT {', '.join(selected + kinds)} FROM {quoted(self.move.source)} NOT INDEXED"  # noqa: S608
+            f" WHERE {where} ORDER BY {order}",
+            parameters,
+        )
+        for number, row in enumerate(self._decoded(cursor, len(selected)), start=1):
+            values = row[len(identity) :]
+            key: int | Key = row[0] if self.move.rowid else tuple(row[: len(identity)])
+            if self.move.is_marked:
+                values.append(key if isinstance(key, int) else number)
+            yield key, values
+
+    def _expression(self, name: str) -> str:
+        if self.encoding == "UTF-8":
+            return name
+        return f"CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END"
+
+    def _kinds(self, identity: list[str]) -> list[str]:
+        """Which of the values are texts, where they are read as blobs."""
+        if self.encoding == "UTF-8":
+            return []
+        names = [*identity, *(quoted(link.source) for link in self.move.links)]
+        return [f"typeof({name}) = 'text'" for name in names]
+
+    def _decoded(self, cursor: sqlite3.Cursor, width: int) -> Iterator[list[Any]]:
+        while True:
+            self.connection.text_factory = source.text
+            row = cursor.fetchone()
+            if row is None:
+                return
+            if self.encoding == "UTF-8":
+                yield list(row)
+            else:
+                pairs = zip(row[:width], row[width:], strict=True)
+                yield [
+                    source.decoded(value, self.encoding) if is_text else value
+                    for value, is_text in pairs
+                ]
+
+
+def _range(move: Move, part: Part) -> tuple[str, Sequence[int]]:
+    if part.first is None or part.last is None or not move.rowid:
+        return "1", ()
+    return f"{quoted(move.rowid)} BETWEEN ? AND ?", (part.first, part.last)
+
+
+def parts(connection: sqlite3.Connection, number: int, move: Move, rows: int) -> list[Part]:
+    """A move's rows in ranges of about as many rows.
+
+    Args:
+        connection: to the file.
+        number: the move's place in the plan.
+        move: whose rows.
+        rows: how many a part should have.
+    """
+    if not move.rowid or move.rows <= rows:
+        return [Part(number, 0)] if move.rows else []
+    table, rowid = quoted(move.source), quoted(move.rowid)
+    least, most = connection.execute(f"SELECT min({rowid}), max({rowid}) FROM {table}").fetchone()  # noqa: S608
+    ends = [most]
+    if most - least < 4 * move.rows:
+        step = -(-rows * (most - least + 1) // move.rows)
+        ends = [*range(least + step - 1, most, step), most]
+    else:
+        statement = f"SELECT {rowid} FROM {table} ORDER BY {rowid}"  # noqa: S608
+        ids = [one for (one,) in connection.execute(statement)]
+        ends = [*ids[rows - 1 : -1 : rows], most]
+    firsts = [least, *(end + 1 for end in ends[:-1])]
+    pairs = zip(firsts, ends, strict=True)
+    return [Part(number, at, first, last) for at, (first, last) in enumerate(pairs)]

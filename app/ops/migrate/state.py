@@ -1,0 +1,147 @@
+"""How far an import is, kept in the target beside the rows: what a resumed one goes on from.
+
+`legacy.import_state` is there from the first change to the target until all is proved. Its mere
+existence, which every role can see, keeps the service from starting.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from psycopg2 import sql
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
+from pydantic import TypeAdapter
+
+from app.ops.migrate import target
+from app.ops.migrate.plan import LEGACY, Plan
+
+CREATE = """
+CREATE TABLE {legacy}.import_state (
+    is_one boolean PRIMARY KEY DEFAULT true CHECK (is_one),
+    run text NOT NULL,
+    source text NOT NULL,
+    fingerprint text NOT NULL,
+    file text NOT NULL,
+    plan text NOT NULL,
+    saved text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE TABLE {legacy}.import_parts (
+    move integer NOT NULL,
+    part integer NOT NULL,
+    rows_read bigint NOT NULL,
+    rows_refused bigint NOT NULL,
+    PRIMARY KEY (move, part)
+);
+"""
+DROP = "DROP TABLE IF EXISTS {legacy}.import_parts, {legacy}.import_state"
+EXISTS = """
+SELECT EXISTS (
+    SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = 'import_state')
+"""
+INSERT = """
+INSERT INTO {legacy}.import_state (run, source, fingerprint, file, plan, saved)
+VALUES (%s, %s, %s, %s, %s, %s)
+"""
+SELECT = "SELECT run, source, fingerprint, file, plan, saved FROM {legacy}.import_state"
+# Not when another run has begun since: a worker that outlived its own must not add to it. The lock
+# makes the one that begins wait until this is committed.
+DONE = """
+INSERT INTO {legacy}.import_parts (move, part, rows_read, rows_refused)
+SELECT %s, %s, %s, %s FROM {legacy}.import_state WHERE run = %s
+FOR SHARE
+"""
+
+_plans = TypeAdapter(Plan)
+_catalogues = TypeAdapter(target.Catalogue)
+
+
+class RunIsOver(Exception):
+    """Another import has taken the place of the one that this process works for."""
+
+
+@dataclass(frozen=True)
+class State:
+    """`source` is what was asked for, `file` what is read: that, or a snapshot of it.
+
+    `saved` is the target as it was before: its constraints and indexes come back at the end.
+    """
+
+    run: str
+    source: str
+    fingerprint: str
+    file: str
+    plan: Plan
+    saved: target.Catalogue
+
+
+def exists(cursor: Cursor, legacy: str = LEGACY) -> bool:
+    # Not to_regclass, which needs the right to use the schema.
+    cursor.execute(EXISTS, (legacy,))
+    ((found,),) = cursor.fetchall()
+    return bool(found)
+
+
+def begin(
+    cursor: Cursor, source: str, fingerprint: str, file: str, plan: Plan, saved: target.Catalogue
+) -> State:
+    """Marks the target as unfinished, in the caller's transaction."""
+    run = secrets.token_hex(8)
+    cursor.execute(at(plan.legacy, CREATE))
+    plan_text = _plans.dump_json(plan).decode()
+    saved_text = _catalogues.dump_json(saved).decode()
+    cursor.execute(at(plan.legacy, INSERT), (run, source, fingerprint, file, plan_text, saved_text))
+    return State(run, source, fingerprint, file, plan, saved)
+
+
+def read(cursor: Cursor, legacy: str = LEGACY) -> State:
+    cursor.execute(at(legacy, SELECT))
+    ((run, source, fingerprint, file, plan, saved),) = cursor.fetchall()
+    return State(
+        run,
+        source,
+        fingerprint,
+        file,
+        _plans.validate_json(plan),
+        _catalogues.validate_json(saved),
+    )
+
+
+def renew(cursor: Cursor, legacy: str) -> str:
+    """A new name for the run, so that no process of the interrupted one can add to it."""
+    run = secrets.token_hex(8)
+    cursor.execute(at(legacy, "UPDATE {legacy}.import_state SET run = %s"), (run,))
+    return run
+
+
+def note_part(
+    cursor: Cursor, legacy: str, run: str, part: tuple[int, int], read: int, refused: int
+) -> None:
+    """Raises RunIsOver."""
+    cursor.execute(at(legacy, DONE), (*part, read, refused, run))
+    if cursor.rowcount != 1:
+        raise RunIsOver
+
+
+def parts(cursor: Cursor, legacy: str) -> dict[tuple[int, int], int]:
+    """Those that are loaded, and how many rows were read for each."""
+    cursor.execute(at(legacy, "SELECT move, part, rows_read FROM {legacy}.import_parts"))
+    return {(move, part): read for move, part, read in cursor.fetchall()}
+
+
+def end(cursor: Cursor, legacy: str) -> None:
+    cursor.execute(at(legacy, DROP))
+
+
+def at(legacy: str, statement: str) -> sql.Composed:
+    """A statement with the name of the schema in the place of {legacy}."""
+    return sql.SQL(statement).format(legacy=sql.Identifier(legacy))
+
+
+def name(schema: str, table: str) -> sql.Identifier:
+    return sql.Identifier(schema, table)
+
+
+def names(columns: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, columns))
