@@ -17,6 +17,7 @@ from app.db import engine
 from app.db.session import Database
 from app.db.sqlite import checkpoints
 from app.http import handlers
+from app.http.maintenance import Closed
 from app.http.middleware import BodyLimit, RequestLog
 from app.http.origins import SameOrigin
 from app.settings import Settings
@@ -46,6 +47,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         limits_of_paths={api.IMPORT: settings.import_limit_mb * 1024 * 1024},
     )
     application.add_middleware(SameOrigin, trusted=settings.trusted_origins)
+    if settings.maintenance:
+        application.add_middleware(Closed)
     application.add_middleware(RequestLog)
     if settings.trusted_proxies:
         proxies = [str(network) for network in settings.trusted_proxies]
@@ -71,7 +74,8 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     application.state.cache = Cache(redis)
     application.state.qdrant = qdrant
     try:
-        with checkpoints.scheduled(engine.file(settings), settings.sqlite_checkpoint_s):
+        file = None if settings.maintenance else engine.file(settings)
+        with checkpoints.scheduled(file, settings.sqlite_checkpoint_s):
             yield
     finally:
         recorder.close()

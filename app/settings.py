@@ -82,6 +82,7 @@ class Settings(BaseModel):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = (
         "INFO"
     )
+    maintenance: bool = False
     request_body_limit_kb: int = Field(1024, ge=16, le=102_400)
     seed_demo: bool | None = None
     seed_organizations: Json[list[OrganizationSeed]] | None = None

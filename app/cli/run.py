@@ -26,8 +26,9 @@ def run(_options: argparse.Namespace) -> None:
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     with server.listen(loaded) as listener, embedded.servers(loaded) as local:
-        init_db(local)
-        vectors.ensure_collections(local)
+        if not local.maintenance:
+            init_db(local)
+            vectors.ensure_collections(local)
         with embedded.worker(local):
             host, port = listener.getsockname()[:2]
             output.say(f"MindGraph runs on http://{host}:{port}")

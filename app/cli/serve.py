@@ -22,8 +22,9 @@ def run(options: argparse.Namespace) -> None:
             "QDRANT_URL is not set, and several processes can't share a folder of Qdrant: "
             "set QDRANT_URL, or WEB_WORKERS=1, or use `mindgraph run`"
         )
-    init_db(loaded)
-    vectors.ensure_collections(loaded)
+    if not loaded.maintenance:
+        init_db(loaded)
+        vectors.ensure_collections(loaded)
     # The owner may change the schema. What serves requests doesn't need that.
     settings.forget_owner()
     served = settings.load()

@@ -31,5 +31,6 @@ def work(alive: Path | None) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    judge_file(loaded)
+    if not loaded.maintenance:
+        judge_file(loaded)
     worker.run(loaded, stop, alive)

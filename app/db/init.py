@@ -8,7 +8,7 @@ from alembic import command
 from sqlalchemy import Connection, Engine, exc, text
 
 from app.db import engine as engines
-from app.db import locks, migrations, seed
+from app.db import imports, locks, migrations, seed
 from app.db.sqlite import disk, verdict
 from app.db.sqlite.verdict import Verdict
 from app.errors import AppError, Unavailable
@@ -43,20 +43,34 @@ class InitReport:
         return self.before != self.after or self.organizations > 0
 
 
-def init_db(settings: Settings, *, thorough: bool = False) -> InitReport:
+def init_db(
+    settings: Settings,
+    *,
+    thorough: bool = False,
+    seeds: bool = True,
+    allow_unfinished: bool = False,
+) -> InitReport:
     """Judges the embedded database's file, migrates to head, seeds an empty database, and checks
     the result against the models.
 
     Safe to call from any number of processes at once: one works, the others wait and then check.
     A database that is at head, or that a newer release has prepared, is left alone.
 
+    Args:
+        settings: the service's.
+        thorough: make the full check of a large file as well.
+        seeds: whether an empty database gets its organizations.
+        allow_unfinished: for the import itself, that goes on.
+
     Raises:
+        ImportUnfinished: an import into this database is under way or was interrupted.
         SchemaDiffers: the schema is not the models' one afterwards.
         Unavailable: no connection within a minute, or another process holds the lock too long.
         DatabaseDamaged, FileUnusable: the embedded database's file can't be used.
     """
     found = judge_file(settings, thorough=thorough)
-    return replace(_init(settings), verdict=found)
+    report = _init(settings, seeds=seeds, allow_unfinished=allow_unfinished)
+    return replace(report, verdict=found)
 
 
 def judge_file(settings: Settings, *, thorough: bool = False) -> Verdict | None:
@@ -83,24 +97,35 @@ def judge_file(settings: Settings, *, thorough: bool = False) -> Verdict | None:
         direct.dispose()
 
 
-def _init(settings: Settings) -> InitReport:
+def _init(settings: Settings, *, seeds: bool, allow_unfinished: bool) -> InitReport:
     direct = engines.build_direct(settings, name="init")
     try:
         before = _wait_for_connection(direct)
+        if not allow_unfinished:
+            _require_finished(direct)
         if before and migrations.is_newer(before):
             log.warning("a newer release has prepared the database", revision=before)
             return InitReport(before, before, 0)
         # A kill between the migration and the seeds leaves a head without seeds.
-        if before == migrations.head() and not seed.wanting(direct, settings):
+        if before == migrations.head() and not (seeds and seed.wanting(direct, settings)):
             return InitReport(before, before, 0)
         with locks.exclusive(direct, timeout_s=LOCK_PATIENCE_S):
-            return _prepare(direct, settings)
+            if not allow_unfinished:
+                # Begun while this one waited.
+                _require_finished(direct)
+            return _prepare(direct, settings, seeds=seeds)
     finally:
         direct.dispose()
 
 
 def require_head(connection: Connection) -> str:
-    """The schema's revision. Raises SchemaDiffers for one that is older than this code needs."""
+    """The schema's revision.
+
+    Raises:
+        SchemaDiffers: it is older than this code needs.
+        ImportUnfinished: rows are missing that an import still brings.
+    """
+    imports.require_finished(connection)
     found = migrations.current(connection)
     if found == migrations.head() or (found and migrations.is_newer(found)):
         return found
@@ -110,7 +135,12 @@ def require_head(connection: Connection) -> str:
     )
 
 
-def _prepare(direct: Engine, settings: Settings) -> InitReport:
+def _require_finished(direct: Engine) -> None:
+    with direct.connect().execution_options(read_only=True) as connection:
+        imports.require_finished(connection)
+
+
+def _prepare(direct: Engine, settings: Settings, *, seeds: bool) -> InitReport:
     with direct.begin() as connection:
         before = migrations.current(connection)
     if before and migrations.is_newer(before):
@@ -119,7 +149,7 @@ def _prepare(direct: Engine, settings: Settings) -> InitReport:
     if before != migrations.head():
         disk.require(engines.file(settings), settings.disk_reserve_mb)
         _upgrade(direct, before)
-    organizations = seed.seed(direct, settings)
+    organizations = seed.seed(direct, settings) if seeds else 0
     with direct.connect() as connection:
         problems = migrations.differences(connection)
     if problems:

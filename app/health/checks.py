@@ -29,11 +29,12 @@ NO_ANSWER = ServiceHealth(
 
 @dataclass(frozen=True)
 class Services:
-    """What the readiness depends on."""
+    """What the readiness depends on. In maintenance the schema may be half-made."""
 
     database: Database
     redis: Redis
     qdrant: QdrantClient
+    maintenance: bool = False
 
 
 def readiness(services: Services) -> Readiness:
@@ -44,6 +45,8 @@ def readiness(services: Services) -> Readiness:
         "redis": lambda: _redis(services.redis),
         "qdrant": lambda: vectors.version(services.qdrant),
     }
+    if services.maintenance:
+        del questions["schema"]
     answers: dict[str, ServiceHealth] = {}
 
     def ask(name: str) -> None:
@@ -60,7 +63,13 @@ def readiness(services: Services) -> Readiness:
     found = {name: answers.get(name, NO_ANSWER) for name in questions}
     down = [name for name, health in found.items() if not health.ok]
     failed_open = {str(purpose): times for purpose, times in caches.failed_open.items()}
-    return Readiness(ready=not down, down=down, services=found, failed_open=failed_open)
+    return Readiness(
+        ready=not down,
+        down=down,
+        services=found,
+        failed_open=failed_open,
+        maintenance=services.maintenance,
+    )
 
 
 def _ask(question: Callable[[], str]) -> ServiceHealth:

@@ -15,7 +15,9 @@ ONE_AT_A_TIME = CapacityLimiter(1)
 
 async def get_services(request: Request) -> checks.Services:
     state = request.app.state
-    return checks.Services(state.database, state.redis, state.qdrant)
+    return checks.Services(
+        state.database, state.redis, state.qdrant, maintenance=state.settings.maintenance
+    )
 
 
 ServicesOf = Annotated[checks.Services, Depends(get_services)]

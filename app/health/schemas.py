@@ -16,9 +16,13 @@ class ServiceHealth(BaseModel):
 
 
 class Readiness(BaseModel):
-    """`failed_open` counts how often this process went on without Redis, by what for."""
+    """`failed_open` counts how often this process went on without Redis, by what for.
+
+    In `maintenance` every other request is answered with 503, and the schema isn't looked at.
+    """
 
     ready: bool
     down: list[str]
     services: dict[str, ServiceHealth]
     failed_open: dict[str, int]
+    maintenance: bool

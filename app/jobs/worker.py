@@ -44,9 +44,14 @@ def run(settings: Settings, stop: threading.Event, alive: Path | None = None) ->
         stop: ends the work; jobs under way get `STOP_MS` to finish, and come again otherwise.
         alive: a file that is touched every few seconds while the queue can be read.
 
+    In maintenance it takes no jobs and touches neither the database nor the queue.
+
     Raises:
         SchemaDiffers, Unavailable: the database isn't made ready by the service in time.
     """
+    if settings.maintenance:
+        _stand_by(stop, alive)
+        return
     database = Database(engine.build(settings, name="worker", threads=settings.worker_threads + 1))
     redis = cache.build(settings)
     try:
@@ -78,6 +83,14 @@ def _work(
     finally:
         worker.stop(timeout=STOP_MS)
         broker.close()
+
+
+def _stand_by(stop: threading.Event, alive: Path | None) -> None:
+    log.info("the worker takes no jobs during maintenance")
+    while not stop.is_set():
+        if alive is not None:
+            alive.touch()
+        stop.wait(BEAT_S)
 
 
 def _beat(broker: RedisBroker, redis: Redis, alive: Path | None) -> None:

@@ -42,12 +42,14 @@ def examine(settings: Settings) -> list[Finding]:
     redis = cache.build(settings)
     qdrant = vectors.build(settings)
     try:
-        readiness = checks.readiness(checks.Services(database, redis, qdrant))
+        services = checks.Services(database, redis, qdrant, settings.maintenance)
+        readiness = checks.readiness(services)
         found = [
             Finding(health.ok, name, f"{health.version or health.problem} ({health.ms} ms)")
             for name, health in readiness.services.items()
         ]
-        return [*found, _worker(redis), *_connections(database, settings), *examine_file(settings)]
+        worker = _in_maintenance() if settings.maintenance else _worker(redis)
+        return [*found, worker, *_connections(database, settings), *examine_file(settings)]
     finally:
         qdrant.close()
         redis.close()
@@ -60,6 +62,10 @@ def examine_file(settings: Settings) -> list[Finding]:
     if file is None:
         return []
     return [_integrity(file), _journal(file), _disk(file, settings.disk_reserve_mb)]
+
+
+def _in_maintenance() -> Finding:
+    return Finding(True, "worker", "takes no jobs; MAINTENANCE is true")
 
 
 def _worker(redis: Redis) -> Finding:

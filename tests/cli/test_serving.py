@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from app.db import engine as engines
 from app.settings import Settings
@@ -54,6 +54,19 @@ def refuses(url: str) -> bool:
     except httpx.HTTPError:
         pass
     return False
+
+
+def test_during_maintenance_the_service_starts_and_leaves_the_database_alone(
+    empty: Settings, tmp_path: Path
+) -> None:
+    environ = environment(empty, MAINTENANCE="true")
+    with running("serve", environ=environ, log=tmp_path / "said") as service:
+        url = service.url()
+        refused = httpx.get(f"{url}/api/diagrams", trust_env=False)
+        assert (refused.status_code, refused.json()["error"]) == (503, "Maintenance")
+        assert service.stop(signal.SIGTERM) == 0, service.said()
+    direct = engines.build_direct(empty, name="test")
+    assert inspect(direct).get_table_names() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -160,6 +160,23 @@ def test_a_worker_that_waits_can_be_stopped(
         )
 
 
+@pytest.mark.usefixtures("full_trash")
+def test_during_maintenance_the_worker_is_alive_and_takes_no_job(
+    settings: Settings, database: Database, cache: redis.Redis, tmp_path: Path
+) -> None:
+    before = stored(database)
+    proof = ask_for_proof(cache)
+    alive = tmp_path / "alive"
+    closed = settings.model_copy(update={"maintenance": True})
+    with working(closed, alive):
+        wait_until(alive.exists, "it is known to be alive")
+    assert not cache.exists(proof)
+    assert not cache.exists(keys.purge())
+    assert stored(database) == before
+    with working(settings):
+        wait_until(lambda: cache.exists(proof), "the job is done after the maintenance")
+
+
 # On SQLite every writer is alone.
 @on_postgresql
 def test_a_diagram_that_is_restored_during_the_purge_stays(
