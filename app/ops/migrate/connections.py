@@ -98,6 +98,11 @@ def meaning(error: Exception) -> AppError | None:
         return Unavailable(
             "PostgreSQL's disk is full; make room, and run the command again with --resume"
         )
+    if isinstance(error, psycopg2.errors.InsufficientPrivilege):
+        return InvalidInput(
+            f"this role may not do what an import needs ({str(error).strip()}): use the owner of "
+            f"the database and its tables"
+        )
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
         return ConnectionLost(
             f"the connection to PostgreSQL is gone ({str(error).strip() or 'closed'}); run the "

@@ -21,7 +21,7 @@ from app.ops.migrate import packing, quarantine, state, streams
 from app.ops.migrate.encoding import Ask, encode
 from app.ops.migrate.plan import PREFIX, Link, Plan
 from app.ops.migrate.quarantine import Key, Refusal
-from app.ops.migrate.reading import Part, Reader, Value
+from app.ops.migrate.rows import Part, Reader, Value
 from app.ops.migrate.target import Column
 from app.ops.migrate.unstorable import Unstorable
 

@@ -58,7 +58,7 @@ def prepare(cursor: Cursor, saved: target.Catalogue, plan: Plan, comments: dict[
     _make_kept(cursor, plan, comments)
     for move in plan.moves:
         if move.is_marked:
-            _alter(cursor, move.schema, move.table, "ADD COLUMN {} bigint", MARK)
+            _alter(cursor, move.schema, move.table, "ADD COLUMN IF NOT EXISTS {} bigint", MARK)
 
 
 def rehearse(
@@ -80,7 +80,7 @@ def rehearse(
     _make_kept(cursor, plan, comments)
     for move in plan.moves:
         if move.is_marked:
-            _alter(cursor, move.schema, move.table, "ADD COLUMN {} bigint", MARK)
+            _alter(cursor, move.schema, move.table, "ADD COLUMN IF NOT EXISTS {} bigint", MARK)
 
 
 def finish(cursor: Cursor, saved: target.Catalogue, plan: Plan) -> None:
@@ -113,15 +113,15 @@ def _drop_foreign_keys(cursor: Cursor, saved: target.Catalogue, loaded: Sequence
     for table in saved.tables.values():
         for key in table.foreign_keys:
             if table.name in loaded or key.refers_to in loaded:
-                _alter(cursor, saved.schema, table.name, "DROP CONSTRAINT {}", key.name)
+                _alter(cursor, saved.schema, table.name, "DROP CONSTRAINT IF EXISTS {}", key.name)
 
 
 def _drop_rest(cursor: Cursor, schema: str, table: target.Table) -> None:
     for constraint in table.constraints:
         if constraint.type != "foreign key":
-            _alter(cursor, schema, table.name, "DROP CONSTRAINT {}", constraint.name)
+            _alter(cursor, schema, table.name, "DROP CONSTRAINT IF EXISTS {}", constraint.name)
     for index in table.indexes:
-        cursor.execute(sql.SQL("DROP INDEX {}").format(state.name(schema, index.name)))
+        cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(state.name(schema, index.name)))
 
 
 def _disable_triggers(cursor: Cursor, schema: str, table: str) -> None:

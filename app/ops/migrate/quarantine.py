@@ -16,6 +16,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from app.ops.migrate import packing, state, streams
 from app.ops.migrate.catalogue import quoted
 from app.ops.migrate.plan import Move, Plan
+from app.ops.migrate.results import QuarantinedRow
 from app.ops.migrate.source import InvalidText, decoded, text
 
 CREATE = """
@@ -52,8 +53,15 @@ COPY = """
 COPY {legacy}.import_quarantine_values (quarantine_id, column_name, type, value)
 FROM STDIN (FORMAT binary)
 """
-# Rows that are written at once.
+FIRST = """
+SELECT source_table,
+    CASE WHEN source_key = '{{}}' THEN 'rowid ' || source_rowid ELSE source_key::text END,
+    column_name, reason
+FROM {legacy}.import_quarantine ORDER BY id LIMIT %s
+"""
+# Rows that are written at once, and those that a report shows.
 BATCH = 500
+SHOWN = 1_000
 # Half a surrogate pair can't stand in the text of the key.
 REPLACED = "\ufffd"
 
@@ -80,6 +88,18 @@ def keep(
     source.text_factory = text
     for at in range(0, len(refusals), BATCH):
         _Batch(source, plan, cursor, move, refusals[at : at + BATCH]).keep()
+
+
+def count(cursor: Cursor, legacy: str) -> int:
+    cursor.execute(state.at(legacy, "SELECT count(*) FROM {legacy}.import_quarantine"))
+    ((found,),) = cursor.fetchall()
+    return int(found)
+
+
+def first(cursor: Cursor, legacy: str, most: int = SHOWN) -> tuple[QuarantinedRow, ...]:
+    """The first of them, for a report."""
+    cursor.execute(state.at(legacy, FIRST), (most,))
+    return tuple(QuarantinedRow(*row) for row in cursor.fetchall())
 
 
 @dataclass(frozen=True)

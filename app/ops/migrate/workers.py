@@ -16,7 +16,7 @@ from app.errors import Conflict
 from app.ops.migrate import connections
 from app.ops.migrate.load import Loaded, Loader
 from app.ops.migrate.plan import Plan
-from app.ops.migrate.reading import Part
+from app.ops.migrate.rows import Part
 from app.ops.migrate.source import fingerprint, opened
 
 # Workers that don't end by themselves are ended.

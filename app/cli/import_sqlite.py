@@ -1,0 +1,114 @@
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from app import logs, settings
+from app.cli import output, progress
+from app.db.init import init_db
+from app.errors import InvalidInput
+from app.ops.migrate import connections, importing, page, report, rules
+from app.ops.migrate.importing import Options
+from app.ops.migrate.plans import Rules
+from app.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source", type=Path, metavar="SOURCE", help="the SQLite file; it is only read"
+    )
+    parser.add_argument("--to", metavar="URL", help="the target, instead of that of the settings")
+    parser.add_argument(
+        "--no-init",
+        action="store_true",
+        help="take the target's schema as it is, of whatever program",
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="do it all in a schema of its own that is dropped at the end, and report",
+    )
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--resume", action="store_true", help="go on with an interrupted import")
+    again.add_argument("--restart", action="store_true", help="begin an interrupted import anew")
+    parser.add_argument(
+        "--jobs", type=_jobs, default=_processors(), metavar="N", help="processes (%(default)s)"
+    )
+    parser.add_argument(
+        "--on-bad-row",
+        choices=["quarantine", "abort"],
+        default="quarantine",
+        help="what becomes of the import when a row can't be stored exactly (%(default)s)",
+    )
+    parser.add_argument(
+        "--report",
+        type=Path,
+        metavar="FILE.json",
+        help="write the report as JSON, and as a page beside it with .html",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    loaded = _settings(options.to)
+    logs.configure(loaded)
+    _require_writable(options.report)
+    with progress.shown(sys.stderr) as told:
+        found = importing.run(_options(options, loaded), told)
+    for line in report.lines(found):
+        output.say(line)
+    if options.report:
+        options.report.write_text(report.to_json(found))
+        options.report.with_suffix(".html").write_text(page.to_html(found))
+    return found.exit_code
+
+
+def _options(options: argparse.Namespace, loaded: Settings) -> Options:
+    return Options(
+        source=options.source,
+        dsn=connections.dsn(loaded),
+        shown=connections.shown(loaded),
+        rules=Rules() if options.no_init else rules.rules(),
+        initialize=None if options.no_init else lambda: _initialize(loaded),
+        is_dry_run=options.dry_run,
+        begin="resume" if options.resume else "restart" if options.restart else "new",
+        jobs=options.jobs,
+        on_bad_row=options.on_bad_row,
+    )
+
+
+def _initialize(loaded: Settings) -> None:
+    init_db(loaded, seeds=False, allow_unfinished=True)
+
+
+def _settings(to: str | None) -> Settings:
+    loaded = settings.load()
+    if to is None:
+        return loaded
+    address = SecretStr(to)
+    return loaded.model_copy(
+        update={"database_url": address, "database_owner_url": address, "database_host": None}
+    )
+
+
+def _require_writable(file: Path | None) -> None:
+    """A report that can't be written at the end would be a pity."""
+    if file is None:
+        return
+    if file.suffix != ".json":
+        raise InvalidInput(f"the report's name must end in .json, unlike {file}")
+    folder = file.resolve().parent
+    if not os.access(folder, os.W_OK):
+        raise InvalidInput(f"can't write in {folder}; name another file with --report")
+
+
+def _processors() -> int:
+    return max(len(os.sched_getaffinity(0)), 1)
+
+
+def _jobs(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 64:
+        raise argparse.ArgumentTypeError("must be from 1 to 64")
+    return number
