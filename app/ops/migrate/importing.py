@@ -254,7 +254,8 @@ class _Import:
         total = sum(move.rows for move in plan.moves)
         with self._phase("loading", total, "rows"):
             self._progress.advance(sum(done.values()))
-            task = Task(plan, job.state.run, self._options.dsn, self._path(job))
+            checks = {name: one.checks for name, one in job.state.saved.tables.items()}
+            task = Task(plan, job.state.run, checks, self._options.dsn, self._path(job))
             # Large tables first, so that no process waits for one at the end.
             left.sort(key=lambda part: -plan.moves[part.move].rows)
             for _, loaded in job.chosen.workers.load(task, left):

@@ -2,14 +2,14 @@
 
 A part is first tried as a whole: clean rows packed in batches, the others encoded one by one. When
 a value turns out to be other than it looked, or the server refuses something, the part is rolled
-back and done again with less trust, in the end so that the one row that the server refuses is
-found.
+back and done again with less trust: by way of a table that no check watches, with all rows encoded
+one by one, and in the end so that the one row that the server refuses is found.
 """
 
 import hashlib
 import sqlite3
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psycopg2
@@ -17,19 +17,25 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from app.ops.migrate import packing, quarantine, state, streams
+from app.ops.migrate import packing, quarantine, state, streams, target
 from app.ops.migrate.encoding import Ask, encode
 from app.ops.migrate.plan import PREFIX, Link, Plan
 from app.ops.migrate.quarantine import Key, Refusal
 from app.ops.migrate.rows import Part, Reader, Value
 from app.ops.migrate.target import Column
 from app.ops.migrate.unstorable import Unstorable
+from app.ops.migrate.violations import Violations
 
 # What packing raises for values of a kind that its condition can't tell.
 ODD = (packing.Doubtful, struct.error, TypeError, KeyError, IndexError)
 # Rows that are tried at once where the server refuses some, and the bytes that they may have.
 TRIED_ROWS, TRIED_BYTES = 256, 4 << 20
 COPY_HEADER = len(packing.HEADER)
+ASIDE = "import_part"
+MAKE_ASIDE = """
+CREATE TEMP TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING GENERATED INCLUDING IDENTITY)
+ON COMMIT DROP
+"""
 
 Row = tuple[int | Key, list[bytes]]
 
@@ -50,52 +56,72 @@ class Loaded:
 
 @dataclass(frozen=True)
 class Loader:
-    """Loads parts over one connection to each side. `asking` is a third, for single values."""
+    """Loads parts over one connection to each side. `asking` is a third, for single values.
+
+    `checks` are the CHECK constraints of the tables.
+    """
 
     plan: Plan
     run: str
+    checks: Mapping[str, Sequence[target.Constraint]]
     source: sqlite3.Connection
-    target: Connection
+    database: Connection
     asking: Connection
 
     def load(self, part: Part) -> Loaded:
         """Raises state.RunIsOver, and psycopg2.OperationalError when the server is gone."""
-        move = self.plan.moves[part.move]
-        reader = Reader(self.source, self.plan.encoding, move)
-        ways = [self._whole, self._carefully]
-        if reader.fast:
-            ways.insert(0, self._fast)
-        for way in ways[:-1]:
+        reader = Reader(self.source, self.plan.encoding, self.plan.moves[part.move])
+        for way in dict.fromkeys((reader.fast, None)):
             try:
-                return self._transact(part, way(part, reader))
+                return self._load(part, reader, way)
             except (*ODD, psycopg2.DataError, psycopg2.IntegrityError, psycopg2.InternalError):
-                self.target.rollback()
+                self.database.rollback()
             except psycopg2.Error as error:
                 # Of some kinds of values the server says so, as of JSON too deep for its stack.
-                if self.target.closed or error.pgcode is None or error.pgcode[:2] != "54":
+                if self.database.closed or error.pgcode is None or error.pgcode[:2] != "54":
                     raise
-                self.target.rollback()
-        return self._transact(part, ways[-1](part, reader))
+                self.database.rollback()
+        return self._done(part, self._carefully(part, reader), 0)
 
-    def _transact(self, part: Part, tally: _Tally) -> Loaded:
-        with self.target.cursor() as cursor:
+    def _load(self, part: Part, reader: Reader, way: packing.Packing | None) -> Loaded:
+        try:
+            tally = _Tally()
+            table = state.name(reader.move.schema, reader.move.table)
+            self._copy(reader, table, self._pieces(part, reader, way, tally))
+            return self._done(part, tally, 0)
+        except psycopg2.errors.CheckViolation:
+            self.database.rollback()
+            tally = _Tally()
+            return self._done(part, tally, self._filter(part, reader, way, tally))
+
+    def _done(self, part: Part, tally: _Tally, moved: int) -> Loaded:
+        with self.database.cursor() as cursor:
             move = self.plan.moves[part.move]
             quarantine.keep(self.source, self.plan, cursor, move, tally.refusals)
-            refused = len(tally.refusals)
+            refused = len(tally.refusals) + moved
             place = (part.move, part.number)
             state.note_part(cursor, self.plan.legacy, self.run, place, tally.read, refused)
-        self.target.commit()
+        self.database.commit()
         return Loaded(tally.read, refused)
 
-    def _fast(self, part: Part, reader: Reader) -> _Tally:
-        tally = _Tally()
-        self._copy(reader, self._pieces(part, reader, reader.fast, tally))
-        return tally
-
-    def _whole(self, part: Part, reader: Reader) -> _Tally:
-        tally = _Tally()
-        self._copy(reader, self._pieces(part, reader, None, tally))
-        return tally
+    def _filter(
+        self, part: Part, reader: Reader, way: packing.Packing | None, tally: _Tally
+    ) -> int:
+        """Copies by way of a table without checks; how many rows they don't accept."""
+        move = reader.move
+        table, aside = state.name(move.schema, move.table), sql.Identifier("pg_temp", ASIDE)
+        with self.database.cursor() as cursor:
+            cursor.execute(sql.SQL(MAKE_ASIDE).format(sql.Identifier(ASIDE), table))
+        self._copy(reader, aside, self._pieces(part, reader, way, tally))
+        violations = Violations(self.plan, self.source, self.database)
+        moved = sum(
+            violations.of_check(move, check, aside) for check in self.checks.get(move.table, ())
+        )
+        with self.database.cursor() as cursor:
+            names = state.names([one.name for one in reader.columns])
+            fill = sql.SQL("INSERT INTO {0} ({1}) OVERRIDING SYSTEM VALUE SELECT {1} FROM {2}")
+            cursor.execute(fill.format(table, names, aside))
+        return moved
 
     def _carefully(self, part: Part, reader: Reader) -> _Tally:
         tally = _Tally()
@@ -114,13 +140,14 @@ class Loader:
         """Copies rows, each half by itself where the server refuses them, down to a single one."""
         if not rows:
             return
-        with self.target.cursor() as cursor:
+        with self.database.cursor() as cursor:
             cursor.execute("SAVEPOINT tried")
             pieces = [piece for _, row in rows for piece in row]
             try:
-                self._copy(reader, iter([packing.HEADER, *pieces, packing.TRAILER]))
+                table = state.name(reader.move.schema, reader.move.table)
+                self._copy(reader, table, iter([packing.HEADER, *pieces, packing.TRAILER]))
             except psycopg2.Error as error:
-                if self.target.closed or error.pgcode is None:
+                if self.database.closed or error.pgcode is None:
                     raise
                 cursor.execute("ROLLBACK TO SAVEPOINT tried")
                 if len(rows) == 1:
@@ -133,12 +160,11 @@ class Loader:
         self._try(reader, rows[:half], tally)
         self._try(reader, rows[half:], tally)
 
-    def _copy(self, reader: Reader, pieces: Iterator[bytes]) -> None:
-        move = reader.move
+    def _copy(self, reader: Reader, table: sql.Composable, pieces: Iterator[bytes]) -> None:
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
-            state.name(move.schema, move.table), state.names([one.name for one in reader.columns])
+            table, state.names([one.name for one in reader.columns])
         )
-        with self.target.cursor() as cursor:
+        with self.database.cursor() as cursor:
             streams.copy(cursor, statement.as_string(cursor), pieces)
 
     def _pieces(

@@ -9,6 +9,7 @@ from app.errors import Conflict
 from app.ops.migrate import quarantine, state, target
 from app.ops.migrate.plan import MARK, Move, Plan
 
+LIKE = "CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING GENERATED INCLUDING CONSTRAINTS)"
 TRIGGERS = """
 SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal
     AND tgenabled <> 'D')
@@ -70,9 +71,9 @@ def rehearse(
     cursor.execute(state.at(plan.legacy, quarantine.CREATE))
     for name in saved.tables:
         cursor.execute(
-            sql.SQL("CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING GENERATED)").format(
-                state.name(schema, name), state.name(saved.schema, name)
-            )
+            sql.SQL(
+                "CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING GENERATED INCLUDING CONSTRAINTS)"
+            ).format(state.name(schema, name), state.name(saved.schema, name))
         )
         _copy_defaults(cursor, schema, saved.tables[name])
     for table, column, expression in plan.defaults:
@@ -118,7 +119,8 @@ def _drop_foreign_keys(cursor: Cursor, saved: target.Catalogue, loaded: Sequence
 
 def _drop_rest(cursor: Cursor, schema: str, table: target.Table) -> None:
     for constraint in table.constraints:
-        if constraint.type != "foreign key":
+        # A check may be written otherwise when it is made again, and costs little.
+        if constraint.type not in {"foreign key", "check"}:
             _alter(cursor, schema, table.name, "DROP CONSTRAINT IF EXISTS {}", constraint.name)
     for index in table.indexes:
         cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(state.name(schema, index.name)))

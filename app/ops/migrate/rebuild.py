@@ -51,8 +51,6 @@ class Rebuilder:
         Raises:
             psycopg2.Error: what can't be put right by moving rows to quarantine.
         """
-        for move in self._moves():
-            self._checks(move)
         self._indexes(done)
         ForeignKeys(self).rebuild(done)
 
@@ -82,23 +80,6 @@ class Rebuilder:
         # Large ones first, so that no process waits for one at the end.
         chosen = [move for move in self.plan.moves if not move.is_kept]
         return sorted(chosen, key=lambda move: -move.rows)
-
-    def _checks(self, move: Move) -> None:
-        wanted = [
-            one
-            for one in self.saved.tables[move.table].constraints
-            if one.type == "check" and one.name not in self._names(move)
-        ]
-        if not wanted:
-            return
-        statement = add(self.into, move.table, wanted).as_string(self.database)
-        try:
-            self._execute(statement)
-        except psycopg2.errors.CheckViolation:
-            self.database.rollback()
-            for constraint in wanted:
-                self.violations().of_check(move, constraint)
-            self._execute(statement)
 
     def _names(self, move: Move) -> set[str]:
         return {one.name for one in self.existing().tables[move.table].constraints}

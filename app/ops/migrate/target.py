@@ -151,6 +151,10 @@ class Table:
     def foreign_keys(self) -> tuple[Constraint, ...]:
         return tuple(one for one in self.constraints if one.type == "foreign key")
 
+    @property
+    def checks(self) -> tuple[Constraint, ...]:
+        return tuple(one for one in self.constraints if one.type == "check")
+
 
 @dataclass(frozen=True)
 class Catalogue:

@@ -1,7 +1,7 @@
 """Rows that a constraint refuses, found all at once in the target, and moved to quarantine."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -33,14 +33,20 @@ class Violations:
     file: sqlite3.Connection
     database: Connection
 
-    def of_check(self, move: Move, constraint: target.Constraint) -> int:
-        """Rows that a CHECK is false for; how many were moved."""
+    def of_check(self, move: Move, constraint: target.Constraint, table: sql.Composable) -> int:
+        """Rows that a CHECK is false for; how many were moved.
+
+        Args:
+            move: whose rows.
+            constraint: the check.
+            table: has some of the move's rows, and is not kept from having them by the check.
+        """
         condition = _condition(constraint)
         statement = sql.SQL("SELECT {} FROM {} t WHERE NOT ({})").format(
-            _identity(move), state.name(move.schema, move.table), sql.SQL(condition)
+            _identity(move), table, sql.SQL(condition)
         )
         reason = f"breaks the rule {constraint.name}: {condition}"
-        return self._move(move, statement, lambda _row: reason)
+        return self._move(move, statement, lambda _row: reason, table)
 
     def of_unique(self, move: Move, name: str, statement: str) -> int:
         """Rows that another one before them has the key of; how many were moved.
@@ -88,7 +94,13 @@ class Violations:
         parents = _Parents(self.plan, self.file, move, key)
         return self._move(move, statement, parents.reason)
 
-    def _move(self, move: Move, statement: sql.Composed, reason: Any) -> int:
+    def _move(
+        self,
+        move: Move,
+        statement: sql.Composed,
+        reason: Callable[[int | Key], str],
+        table: sql.Composable | None = None,
+    ) -> int:
         if not (move.key or move.is_marked):
             raise CantTell(f"{move.table} has rows that a constraint refuses")
         moved = 0
@@ -101,7 +113,7 @@ class Violations:
                     Refusal(row, None, reason(row)) for row in self._source_rows(move, batch)
                 ]
                 quarantine.keep(self.file, self.plan, cursor, move, refusals)
-                _delete(cursor, move, batch)
+                _delete(cursor, move, batch, table or state.name(move.schema, move.table))
                 moved += len(batch)
         return moved
 
@@ -208,11 +220,11 @@ def _same(move: Move) -> sql.Composed:
     )
 
 
-def _delete(cursor: Cursor, move: Move, rows: Sequence[tuple[Any, ...]]) -> None:
+def _delete(
+    cursor: Cursor, move: Move, rows: Sequence[tuple[Any, ...]], table: sql.Composable
+) -> None:
     key = sql.SQL(", ").join(map(sql.Identifier, _names(move)))
-    statement = sql.SQL("DELETE FROM {} WHERE ({}) IN %s").format(
-        state.name(move.schema, move.table), key
-    )
+    statement = sql.SQL("DELETE FROM {} WHERE ({}) IN %s").format(table, key)
     # A list of one value in parentheses is that value to SQL.
     values = tuple(row if len(row) > 1 else row[0] for row in rows)
     cursor.execute(statement, (values,))

@@ -18,6 +18,7 @@ from app.ops.migrate.load import Loaded, Loader
 from app.ops.migrate.plan import Plan
 from app.ops.migrate.rows import Part
 from app.ops.migrate.source import fingerprint, opened
+from app.ops.migrate.target import Constraint
 
 # Workers that don't end by themselves are ended.
 PATIENCE_S = 10.0
@@ -37,6 +38,7 @@ class Task:
 
     plan: Plan
     run: str
+    checks: dict[str, tuple[Constraint, ...]]
     dsn: str
     search_path: tuple[str, ...]
 
@@ -147,7 +149,7 @@ def _loader(stack: ExitStack, task: Task, source: Any) -> Loader:
     target, asking = (
         stack.enter_context(connections.opened(task.dsn, task.search_path)) for _ in range(2)
     )
-    return Loader(task.plan, task.run, source, target, asking)
+    return Loader(task.plan, task.run, task.checks, source, target, asking)
 
 
 def _portable(error: Exception) -> Exception:
