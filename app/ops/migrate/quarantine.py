@@ -90,6 +90,12 @@ def keep(
         _Batch(source, plan, cursor, move, refusals[at : at + BATCH]).keep()
 
 
+def exists(cursor: Cursor, legacy: str) -> bool:
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{legacy}.import_quarantine",))
+    ((found,),) = cursor.fetchall()
+    return bool(found)
+
+
 def count(cursor: Cursor, legacy: str) -> int:
     cursor.execute(state.at(legacy, "SELECT count(*) FROM {legacy}.import_quarantine"))
     ((found,),) = cursor.fetchall()
