@@ -48,7 +48,7 @@ def making(file: Path) -> Iterator[Path]:
         FolderUnwritable: it can't be made there.
     """
     _require_free(file)
-    folder = file.with_name(f"{file.name}{PARTIAL}")
+    folder = file.absolute().with_name(f"{file.name}{PARTIAL}")
     with _locked(folder):
         try:
             yield folder
