@@ -22,7 +22,7 @@ PRAGMAS = (
     "foreign_keys=OFF",
     # Rows of old files that break a rule are kept with their tables.
     "ignore_check_constraints=ON",
-    "cache_size=-65536",
+    "cache_size=-16384",
     "temp_store=FILE",
 )
 
