@@ -1,4 +1,4 @@
-"""API keys from before PostgreSQL: each belongs to an organization or to nobody, never to a user."""
+"""API keys from before PostgreSQL, which belong to an organization or to nobody, but to no user."""
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session

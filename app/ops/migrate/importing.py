@@ -158,7 +158,7 @@ class _Import:
                     prepare.undo(cursor, interrupted.plan, saved)
                     state.end(cursor, LEGACY)
                 prepare.require_empty(cursor, saved, plan)
-                cursor.execute(state.at(LEGACY, quarantine.CREATE))
+                quarantine.make(cursor, plan)
                 begun = state.begin(
                     cursor,
                     str(self._options.source),
@@ -320,8 +320,8 @@ class _Import:
             return
         plan = job.state.plan
         with self._transaction() as cursor:
-            count = quarantine.count(cursor, plan.legacy)
-            first = quarantine.first(cursor, plan.legacy, 1)
+            count = quarantine.count(cursor, plan.legacy, plan.quarantined_before)
+            first = quarantine.first(cursor, plan.legacy, plan.quarantined_before, 1)
         if not count:
             return
         if not self._options.is_dry_run:
@@ -343,8 +343,8 @@ class _Import:
     def _report(self, job: "_Job", rows: int, proof: Proof) -> Report:
         plan = job.state.plan
         with self._transaction() as cursor:
-            count = quarantine.count(cursor, plan.legacy)
-            first = quarantine.first(cursor, plan.legacy)
+            count = quarantine.count(cursor, plan.legacy, plan.quarantined_before)
+            first = quarantine.first(cursor, plan.legacy, plan.quarantined_before)
         self._remarks += [
             f"{table}.{column} isn't in the file: its rows got {expression}"
             for table, column, expression in plan.defaults

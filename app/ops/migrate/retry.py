@@ -28,7 +28,10 @@ VALUES = """
 SELECT column_name, type, value FROM {legacy}.import_quarantine_values WHERE quarantine_id = %s
 """
 REASON = "UPDATE {legacy}.import_quarantine SET column_name = %s, reason = %s WHERE id = %s"
-DELETE = "DELETE FROM {legacy}.import_quarantine WHERE id = %s"
+DELETE = """
+WITH gone AS (DELETE FROM {legacy}.import_quarantine_values WHERE quarantine_id = %s)
+DELETE FROM {legacy}.import_quarantine WHERE id = %s
+"""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class _Retry:
         try:
             with self._connection, self._connection.cursor() as cursor:
                 self._insert(cursor, number, source, schema, table)
-                cursor.execute(state.at(LEGACY, DELETE), (number,))
+                cursor.execute(state.at(LEGACY, DELETE), (number, number))
                 return True
         except Refused as refused:
             column, reason = refused.column, refused.reason

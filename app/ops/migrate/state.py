@@ -35,6 +35,8 @@ CREATE TABLE {legacy}.import_parts (
     PRIMARY KEY (move, part)
 );
 """
+# These names in the schema are taken, also before there are such tables.
+TABLES = ("import_state", "import_parts", "import_reports")
 DROP = "DROP TABLE IF EXISTS {legacy}.import_parts, {legacy}.import_state"
 EXISTS = """
 SELECT EXISTS (
