@@ -41,6 +41,10 @@ logs: made-env ## follow the logs
 doctor: made-env ## check every service of the running stack
 	@$(COMPOSE) exec -T app mindgraph doctor
 
+.PHONY: export-sqlite
+export-sqlite: made-env ## write the database to a SQLite file: make export-sqlite TO=FILE
+	@bash docker/export.sh "$(TO)"
+
 .PHONY: made-env
 made-env:
 	@test -f .env || { echo "There is no .env and so no stack yet; run: make up" >&2; exit 1; }

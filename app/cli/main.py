@@ -15,6 +15,7 @@ from app.settings import SettingsError
 # framework, and the worker none either.
 COMMANDS = {
     "doctor": "check every service that this installation stands on",
+    "export-sqlite": "write the PostgreSQL database to a new SQLite file",
     "import-sqlite": "move a SQLite file to PostgreSQL, and prove that nothing is lost",
     "init-db": "bring the database to this release's schema and seed an empty one",
     "run": "run everything on this machine without Docker, data in data/",

@@ -18,7 +18,7 @@ from app.db.init import SchemaDiffers, init_db
 from app.errors import Unavailable
 from app.settings import Settings
 from tests import commands
-from tests.databases import on_sqlite
+from tests.databases import on_postgresql, on_sqlite
 from tests.places import CHECKOUT
 
 DEMO = {one.code: one.invitation_code for one in seed.DEMO}
@@ -227,7 +227,6 @@ def test_a_database_from_a_newer_release_is_left_alone(empty: Settings) -> None:
         ("ALTER TABLE diagrams DROP COLUMN title", "title"),
         ("ALTER TABLE users ADD COLUMN nickname TEXT", "nickname"),
         ("DROP INDEX ix_users_organization_id", "ix_users_organization_id"),
-        ("CREATE TABLE strays (id INTEGER)", "strays"),
     ],
 )
 def test_a_schema_that_differs_is_refused_with_the_difference(
@@ -239,6 +238,21 @@ def test_a_schema_that_differs_is_refused_with_the_difference(
     # Seeds are wanted now, so that there is work to do, after which the schema is compared.
     with pytest.raises(SchemaDiffers, match=named):
         init_db(empty)
+
+
+@on_postgresql
+def test_a_table_of_nobody_is_refused(empty: Settings) -> None:
+    init_db(empty.model_copy(update={"seed_demo": False}))
+    execute(empty, "CREATE TABLE strays (id INTEGER)")
+    with pytest.raises(SchemaDiffers, match="strays"):
+        init_db(empty)
+
+
+@on_sqlite
+def test_a_file_may_have_tables_that_were_kept_from_an_older_one(empty: Settings) -> None:
+    init_db(empty.model_copy(update={"seed_demo": False}))
+    execute(empty, "CREATE TABLE kept (id INTEGER)", "CREATE INDEX ix_kept ON kept (id)")
+    assert init_db(empty).organizations == 4
 
 
 @contextmanager

@@ -58,24 +58,26 @@ def current(connection: Connection) -> str | None:
 
 def differences(connection: Connection) -> list[str]:
     """How the database's schema differs from the models, a line each; empty when it doesn't."""
+    on_postgresql = connection.dialect.name == "postgresql"
 
     def is_of_the_engine(thing: Any, _name: str | None, kind: str, *_: object) -> bool:
         # SQLite has no GIN; Alembic doesn't look at an index's `ddl_if`.
         only_postgresql = kind == "index" and thing.dialect_options["postgresql"]["using"] == "gin"
-        return connection.dialect.name == "postgresql" or not only_postgresql
+        return on_postgresql or not only_postgresql
+
+    def is_looked_at(name: str | None, kind: str, _parents: object) -> bool:
+        # A file holds more than the models': the tables of its full-text index, and those that were
+        # kept from an older file, which on PostgreSQL are in a schema of their own. So a table that
+        # no model describes any more is found there alone.
+        return on_postgresql or kind != "table" or name in registry.metadata.tables
 
     options = {
         "compare_type": True,
-        "include_name": _is_of_the_models,
+        "include_name": is_looked_at,
         "include_object": is_of_the_engine,
     }
     context = MigrationContext.configure(connection, opts=options)
     return [_line(change) for change in compare_metadata(context, registry.metadata)]
-
-
-def _is_of_the_models(name: str | None, kind: str, _parents: object) -> bool:
-    # SQLite's full-text index is a table with tables of its own, which no model describes.
-    return kind != "table" or "_fts" not in (name or "")
 
 
 def _line(change: object) -> str:

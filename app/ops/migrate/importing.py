@@ -315,9 +315,8 @@ class _Import:
 
         with self._phase("proof"):
             saved = None if self._options.is_dry_run else job.state.saved
-            return verify(
-                job.state.plan, job.chosen.file, connect, jobs=self._options.jobs, saved=saved
-            )
+            with job.chosen.unchanged() as file:
+                return verify(job.state.plan, file, connect, jobs=self._options.jobs, saved=saved)
 
     def _require_none_refused(self, job: "_Job") -> None:
         if self._options.on_bad_row == "quarantine":

@@ -3,11 +3,18 @@
 import sqlite3
 from collections.abc import Sequence
 
-from app.ops.migrate import catalogue, packing, target
+from app.ops.migrate import catalogue, target
 from app.ops.migrate.catalogue import quoted
 
 # What PostgreSQL takes of a name, in bytes; it cuts the rest off with no more than a notice.
 LONGEST_NAME = 63
+SECONDS = "substr({0}, 1, 19)"
+# SQLite takes the 31st of any month, and hour 24; what is right is the same after a calculation.
+IS_TIME = (
+    "{0} >= '0001' AND (length(CAST({0} AS BLOB)) = 19 OR length(CAST({0} AS BLOB)) = 26"
+    " AND substr({0}, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')"
+    f" AND datetime({SECONDS}, '+0 seconds') IS replace({SECONDS}, 'T', ' ')"
+)
 IS_DATE = "(length({0}) = 10 AND date({0}, '+0 days') IS {0})"
 IS_ZERO_OR_ONE = "({0} BETWEEN 0 AND 1)"
 NUMBERS = {"integer", "real"}
@@ -17,8 +24,8 @@ NUMBERS = {"integer", "real"}
 BY_DECLARATION = {
     "integer": (("BOOL", "bool", IS_ZERO_OR_ONE),),
     "text": (
-        ("DATETIME", "timestamptz", f"({packing.IS_TIME})"),
-        ("TIMESTAMP", "timestamptz", f"({packing.IS_TIME})"),
+        ("DATETIME", "timestamptz", f"({IS_TIME})"),
+        ("TIMESTAMP", "timestamptz", f"({IS_TIME})"),
         ("DATE", "date", IS_DATE),
         # Keeps the text as it is written.
         ("JSON", "json", "json_valid({0})"),

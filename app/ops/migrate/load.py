@@ -26,10 +26,14 @@ from app.ops.migrate.target import Column
 from app.ops.migrate.unstorable import Unstorable
 from app.ops.migrate.violations import Violations
 
-# What packing raises for values of a kind that its condition can't tell.
-ODD = (packing.Doubtful, struct.error, TypeError, KeyError, IndexError)
 # Rows that are tried at once where the server refuses some, and the bytes that they may have.
 TRIED_ROWS, TRIED_BYTES = 256, 4 << 20
+REFUSED = (
+    *packing.ODD,
+    psycopg2.DataError,
+    psycopg2.IntegrityError,
+    psycopg2.InternalError,
+)
 COPY_HEADER = len(packing.HEADER)
 ASIDE = "import_part"
 MAKE_ASIDE = """
@@ -74,7 +78,12 @@ class Loader:
         for way in dict.fromkeys((reader.fast, None)):
             try:
                 return self._load(part, reader, way)
-            except (*ODD, psycopg2.DataError, psycopg2.IntegrityError, psycopg2.InternalError):
+            except (
+                *packing.ODD,
+                psycopg2.DataError,
+                psycopg2.IntegrityError,
+                psycopg2.InternalError,
+            ):
                 self.database.rollback()
             except psycopg2.Error as error:
                 # Of some kinds of values the server says so, as of JSON too deep for its stack.
@@ -127,7 +136,7 @@ class Loader:
         tally = _Tally()
         waiting: list[Row] = []
         size = 0
-        for row in self._encoded(part, reader, None, tally):
+        for row in self._encoded(reader.rows(part, None), reader, tally):
             waiting.append(row)
             size += sum(map(len, row[1]))
             if len(waiting) == TRIED_ROWS or size > TRIED_BYTES:
@@ -171,23 +180,29 @@ class Loader:
         self, part: Part, reader: Reader, way: packing.Packing | None, tally: _Tally
     ) -> Iterator[bytes]:
         yield packing.HEADER
+        odd: list[int] = []
         if way:
-            for count, raw in reader.packed(part, way):
+            for count, raw in reader.packed(part, way, odd):
                 tally.read += count
                 yield raw
-        for _, row in self._encoded(part, reader, way, tally):
-            yield from row
+        # A look at each row only to find that all were clean would cost as much again.
+        if not way or odd or reader.count(part) > tally.read:
+            for _, row in self._encoded(reader.rows(part, way, odd), reader, tally):
+                yield from row
         yield packing.TRAILER
 
     def _encoded(
-        self, part: Part, reader: Reader, way: packing.Packing | None, tally: _Tally
+        self,
+        found: Iterator[tuple[int | Key, list[Value]]],
+        reader: Reader,
+        tally: _Tally,
     ) -> Iterator[Row]:
-        """What is not clean by `way`; a value that can't be stored is noted in the tally."""
+        """A value that can't be stored is noted in the tally."""
         ask = self._ask
         columns = reader.columns
         links = reader.move.links
         header = struct.pack(">h", len(columns))
-        for key, values in reader.rows(part, way):
+        for key, values in found:
             tally.read += 1
             try:
                 yield key, [header, *_fields(links, columns, values, ask)]

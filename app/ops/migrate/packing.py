@@ -1,10 +1,11 @@
 """Rows of SQLite as rows of PostgreSQL's binary COPY, for values that need no thought.
 
-Each column has a condition in SQLite's SQL under which the value that SQLite hands out and the
-value that PostgreSQL stores are the same one. Rows that meet all of them are packed here, without a
-look at single values; all others are converted one by one elsewhere. The condition is never NULL,
-so a row goes exactly one way. Not for files in UTF-16: SQLite changes lone surrogates as it reads
-them as UTF-8.
+Values are packed as they are fetched, texts as bytes, and each way of packing raises one of `ODD`
+for a value that isn't plainly of its type: no value is looked at twice. What can't be told from
+fetched values, a blob from a text, and what must not be fetched in batches, a huge value, a
+condition in SQLite's SQL keeps out. What is left the server refuses: texts that aren't UTF-8 or
+have U+0000 in them, and what isn't JSON. All that is odd is converted one by one elsewhere. Not for
+files in UTF-16: SQLite changes lone surrogates as it reads them as UTF-8.
 
 The format is that of "Binary Format" in PostgreSQL's description of COPY: big-endian, each value
 behind its length in bytes, -1 for NULL.
@@ -12,8 +13,9 @@ behind its length in bytes, -1 for NULL.
 
 import json
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from app.ops.migrate.catalogue import quoted
@@ -23,84 +25,87 @@ HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
 TRAILER = struct.pack(">h", -1)
 NULL = struct.pack(">i", -1)
 
-# PostgreSQL counts microseconds from 2000, Unix seconds from 1970.
-SECONDS_TO_2000 = 946_684_800
-
 # What is longer is copied by itself, so that a batch of rows stays small. A character takes up to
 # four bytes.
 LONGEST = 100_000
 LARGEST = 4 * LONGEST
+# Numbers whose packed form is kept: most columns have the same ones again and again.
+REMEMBERED = 50_000
 
-SECONDS = "substr({0}, 1, 19)"
-# SQLite takes the 31st of any month, and hour 24; what is right is the same after a calculation.
-IS_TIME = (
-    "typeof({0}) = 'text' AND {0} >= '0001' AND (length(CAST({0} AS BLOB)) = 19"
-    " OR length(CAST({0} AS BLOB)) = 26"
-    " AND substr({0}, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')"
-    f" AND datetime({SECONDS}, '+0 seconds') IS replace({SECONDS}, 'T', ' ')"
-)
-MICROSECONDS = (
-    f"(unixepoch({SECONDS}) - {SECONDS_TO_2000}) * 1000000 + CAST(substr({{0}}, 21) AS INTEGER)"
-)
-IS_TEXT = "typeof({0}) = 'text' AND instr({0}, char(0)) = 0"
-
-
-@dataclass(frozen=True)
-class _Way:
-    """How values of a type are found fit, read and packed; {0} is the column or value.
-
-    A condition begins with the type, so that it is false, not NULL, for NULL.
-    """
-
-    condition: str
-    pack: str
-    read: str = "{0}"
-    is_text: bool = False
+EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 - a text without a zone, which is in UTC.
+SEPARATORS, DOT = b" T", ord(".")
 
 
 class Doubtful(ValueError):
     """A value that one look can't tell to be right."""
 
 
-def _integer(size: int) -> _Way:
-    most = 2 ** (8 * size - 1)
-    return _Way(
-        # The least of 8 bytes is a real to SQLite when it is written with its sign in front.
-        f"typeof({{0}}) = 'integer' AND {{0}} BETWEEN {-most + (size == 8)} AND {most - 1}",
-        f"int{size}({size}, {{0}})",
-    )
+# What packing raises for values that it isn't made for.
+ODD = (ValueError, struct.error, TypeError, KeyError, IndexError)
+
+_length = struct.Struct(">i").pack
+_int8 = struct.Struct(">iq").pack
+# The lengths of most texts.
+LENGTHS = [_length(length) for length in range(4096)]
 
 
-_TEXT = _Way(IS_TEXT, "length(len({0})) + {0}", is_text=True)
-_JSON = _Way(IS_TEXT, "length(len({0})) + {0}", is_text=True)
-_JSONB = _Way(IS_TEXT, "jsonb({0})", is_text=True)
-_TIME = _Way(IS_TIME, "int8(8, {0})", MICROSECONDS)
+class _Numbers(dict[int | None, bytes]):
+    """Packed integers; what isn't there yet is packed, or refused, and kept."""
 
-WAYS: dict[str, _Way] = {
-    "bool": _Way("typeof({0}) = 'integer' AND {0} IN (0, 1)", "flags[{0}]"),
-    "bytea": _Way("typeof({0}) = 'blob'", "length(len({0})) + {0}"),
-    "float8": _Way("typeof({0}) = 'real'", "float8(8, {0})"),
-    "int2": _integer(2),
-    "int4": _integer(4),
-    "int8": _integer(8),
-    # Whether it is JSON the server tells.
-    "json": _JSON,
-    "jsonb": _JSONB,
-    "text": _TEXT,
-    # Texts without an offset are in UTC.
-    "timestamp": _TIME,
-    "timestamptz": _TIME,
-    "varchar": _TEXT,
+    def __init__(self, pack: Callable[[int], bytes], is_nullable: bool) -> None:
+        super().__init__()
+        self._pack = pack
+        self._is_nullable = is_nullable
+        self._begin()
+
+    def __missing__(self, number: int | None) -> bytes:
+        if number is None:
+            raise Doubtful
+        if len(self) > REMEMBERED:
+            self.clear()
+            self._begin()
+        made = self[number] = self._pack(number)
+        return made
+
+    def _begin(self) -> None:
+        if self._is_nullable:
+            self[None] = NULL
+
+
+def _packed_integer(size: int, letter: str) -> Callable[[int], bytes]:
+    pack = struct.Struct(f">i{letter}").pack
+    return lambda number: pack(size, number)
+
+
+INTEGERS = {
+    "int2": _packed_integer(2, "h"),
+    "int4": _packed_integer(4, "i"),
+    "int8": _packed_integer(8, "q"),
 }
 
 
-def _require_different(pairs: list[tuple[str, Any]]) -> None:
-    if len({key for key, _ in pairs}) < len(pairs):
+def _long(raw: bytes) -> bytes:
+    if len(raw) > LARGEST:
         raise Doubtful
+    return _length(len(raw))
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_require_different)
-_length = struct.Struct(">i").pack
+def _moment(raw: bytes) -> bytes:
+    """`YYYY-MM-DD HH:MM:SS`, perhaps with a T, perhaps with six digits of a fraction."""
+    is_known = raw[19] == DOT if len(raw) == 26 else len(raw) == 19
+    # The reader below takes other forms as well, and other signs between.
+    if not (is_known and raw[4:8:3] == b"--" and raw[13:17:3] == b"::" and raw[10] in SEPARATORS):
+        raise Doubtful
+    # Later releases of Python take it for the next day.
+    if raw[11:13] == b"24":
+        raise Doubtful
+    since = datetime.fromisoformat(raw.decode()) - EPOCH
+    return _int8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
+# The pairs of each object of the JSON that is being read, in a list of their own.
+_objects: list[list[tuple[str, Any]]] = []
+_decoder = json.JSONDecoder(object_pairs_hook=_objects.append)
 
 
 def _jsonb(raw: bytes) -> bytes:
@@ -108,23 +113,52 @@ def _jsonb(raw: bytes) -> bytes:
 
     What else is wrong it refuses.
     """
+    _objects.clear()
     try:
         _decoder.decode(raw.decode())
-    except (RecursionError, ValueError) as error:
+    except RecursionError as error:
         raise Doubtful from error
+    for pairs in _objects:
+        if len(dict(pairs)) < len(pairs):
+            raise Doubtful
     return _length(len(raw) + 1) + b"\1" + raw
+
+
+FLOAT = "(float8(8, {0}) if {0}.__class__ is float else odd({0}))"
+BYTES = "(lengths[len({0})] if len({0}) < 4096 else long({0})) + {0}"
+# How values of a type are packed, where that doesn't depend on the column.
+WAYS: dict[str, str] = {
+    "bool": "flags[{0}]",
+    "bytea": BYTES,
+    "float8": FLOAT,
+    "int2": "int2({0})",
+    "int4": "int4({0})",
+    "int8": "int8({0})",
+    "json": BYTES,
+    "jsonb": "jsonb({0})",
+    "text": BYTES,
+    "timestamp": "moment({0})",
+    "timestamptz": "moment({0})",
+    "varchar": BYTES,
+}
+TEXTS = {"json", "jsonb", "text", "varchar"}
+
+
+def _odd(_value: object) -> bytes:
+    raise Doubtful
 
 
 # What the expressions of WAYS use.
 PACKERS: dict[str, Any] = {
-    "flags": (struct.pack(">ib", 1, 0), struct.pack(">ib", 1, 1)),
-    "jsonb": _jsonb,
+    "flags": {0: struct.pack(">ib", 1, 0), 1: struct.pack(">ib", 1, 1)},
     "float8": struct.Struct(">id").pack,
-    "int2": struct.Struct(">ih").pack,
-    "int4": struct.Struct(">ii").pack,
-    "int8": struct.Struct(">iq").pack,
-    "length": _length,
+    **INTEGERS,
+    "jsonb": _jsonb,
+    "lengths": LENGTHS,
+    "long": _long,
+    "moment": _moment,
     "null": NULL,
+    "odd": _odd,
 }
 
 
@@ -132,13 +166,13 @@ PACKERS: dict[str, Any] = {
 class Packing:
     """The fast way for some columns of a table.
 
-    `condition` is true of the rows that may take it; it is never NULL. `select` are the expressions
-    to read, in the order of the columns, by a connection whose text_factory is bytes. SQLite can't
-    tell whether a text is UTF-8, or JSON; the server refuses what isn't. `pack` raises `Doubtful`
-    for rows of which one has a value that needs a closer look.
+    `refused` is true of rows that must not take it; it is never NULL. `select` are the columns to
+    read, by a connection whose text_factory is bytes. `pack` takes rows that have one more value
+    at their end, which it leaves out, and raises one of `ODD` when one of the rows has a value that
+    needs a closer look.
     """
 
-    condition: str
+    refused: str
     select: str
     pack: Callable[[Sequence[Sequence[Any]]], bytes]
 
@@ -147,43 +181,54 @@ def can_pack(column: Column) -> bool:
     return column.type in WAYS and not column.is_generated
 
 
-def of(columns: Sequence[tuple[str, Column]]) -> Packing:
+def of(columns: Sequence[tuple[str, Column]], different: Collection[str] = ()) -> Packing:
     """The packing of columns, each with the name that it has in SQLite.
+
+    Args:
+        columns: in the order of the rows.
+        different: names of those, as keys, whose values are hardly ever the same ones.
 
     Raises:
         KeyError: a column for which `can_pack` is false.
     """
-    named = [(quoted(name), column, WAYS[column.type]) for name, column in columns]
+    refused = [_refused(quoted(name), column) for name, column in columns]
     return Packing(
-        condition=" AND ".join(_condition(name, column, way) for name, column, way in named),
-        select=", ".join(way.read.format(name) for name, _, way in named),
-        pack=_packer([way for _, _, way in named]),
+        refused=f"coalesce({' OR '.join(one for one in refused if one) or '0'}, 0)",
+        select=", ".join(quoted(name) for name, _ in columns),
+        pack=_packer([(column, name in different) for name, column in columns]),
     )
 
 
-def _condition(name: str, column: Column, way: _Way) -> str:
-    fits = way.condition.format(name)
-    if way.is_text:
-        fits += f" AND length({name}) <= {min(column.length or LONGEST, LONGEST)}"
-    elif column.type == "bytea":
-        fits += f" AND length({name}) <= {LARGEST}"
-    return f"({name} IS NULL OR {fits})" if column.nullable else f"({fits})"
+def _refused(name: str, column: Column) -> str:
+    if column.type in TEXTS:
+        # A blob is more than any text, and all blobs are at least this one.
+        return f"{name} >= x'' OR length({name}) > {LONGEST}"
+    return f"length({name}) > {LARGEST}" if column.type == "bytea" else ""
 
 
-def _packer(ways: Sequence[_Way]) -> Callable[[Sequence[Sequence[Any]]], bytes]:
+def _packer(columns: Sequence[tuple[Column, bool]]) -> Callable[[Sequence[Sequence[Any]]], bytes]:
     """A function for just these columns.
 
     It is generated, as the standard library does it for named tuples: a loop over the columns would
     cost a call and a choice for each value.
     """
-    names = [f"v{at}" for at in range(len(ways))]
-    values = [
-        f"null if {name} is None else {way.pack.format(name)}"
-        for name, way in zip(names, ways, strict=True)
-    ]
+    known = {**PACKERS, "head": struct.pack(">h", len(columns))}
+    names = [f"v{at}" for at in range(len(columns))]
+    values = []
+    for name, (column, is_different) in zip(names, columns, strict=True):
+        way = WAYS[column.type].format(name)
+        if column.type in INTEGERS and not is_different:
+            known[f"of_{name}"] = _Numbers(INTEGERS[column.type], column.nullable)
+            values.append(f"of_{name}[{name}]")
+            continue
+        if column.type == "varchar" and column.length and column.length < len(LENGTHS):
+            # In bytes, of which a text never has less than characters.
+            known[f"of_{name}"] = LENGTHS[: column.length + 1]
+            way = f"of_{name}[len({name})] + {name}"
+        null = "null" if column.nullable else f"odd({name})"
+        values.append(f"{null} if {name} is None else {way}")
     row = f"b''.join((head, {', '.join(values)}))"
     join_rows: Callable[[Sequence[Sequence[Any]]], bytes] = eval(  # noqa: S307 - of our own words
-        f"lambda rows: b''.join([{row} for ({', '.join(names)},) in rows])",
-        {**PACKERS, "head": struct.pack(">h", len(ways))},
+        f"lambda rows: b''.join([{row} for ({', '.join(names)}, _) in rows])", known
     )
     return join_rows

@@ -6,12 +6,22 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.errors import Conflict
-from app.ops.migrate import catalogue, keeping, packing, schema, target
+from app.ops.migrate import catalogue, keeping, schema, target
 from app.ops.migrate.catalogue import count_rows, quoted
 from app.ops.migrate.plan import LEGACY, Derivation, LeftOut, Link, Move, Plan
 
 # Of these a value is found by `=` on either side.
-KEY_TYPES = {"int2", "int4", "int8", "text", "varchar"}
+IS_TEXT = "typeof({0}) = 'text' AND instr({0}, char(0)) = 0"
+IS_INTEGER = "typeof({{0}}) = 'integer' AND {{0}} BETWEEN -{0} AND {0}"
+KEY_CONDITIONS = {
+    "int2": IS_INTEGER.format(2**15 - 1),
+    "int4": IS_INTEGER.format(2**31 - 1),
+    "int8": IS_INTEGER.format(2**63 - 1),
+    "text": IS_TEXT,
+    "varchar": IS_TEXT,
+}
+# An index takes no more than a third of a page, in bytes.
+LONGEST_KEY = 600
 # Under this prefix a file that `export-sqlite` wrote has what was in schema `legacy`.
 PREFIX = f"{LEGACY}."
 
@@ -246,10 +256,15 @@ def _is_exact(
     connection: sqlite3.Connection, table: catalogue.Table, key: tuple[Link, ...]
 ) -> bool:
     """Whether no value of the key needs a conversion."""
-    if not key or any(link.column.type not in KEY_TYPES for link in key):
+    if not key or any(link.column.type not in KEY_CONDITIONS for link in key):
         return False
-    condition = packing.of([(link.source, link.column) for link in key]).condition
-    nulls = " OR ".join(f"{quoted(link.source)} IS NULL" for link in key)
-    wrong = f"SELECT 1 FROM {quoted(table.name)} WHERE {nulls} OR NOT ({condition})"  # noqa: S608
+    exact = " AND ".join(_exact(link) for link in key)
+    wrong = f"SELECT 1 FROM {quoted(table.name)} WHERE NOT coalesce({exact}, 0)"  # noqa: S608
     (exists,) = connection.execute(f"SELECT EXISTS ({wrong})").fetchone()
     return not exists
+
+
+def _exact(link: Link) -> str:
+    name = quoted(link.source)
+    condition = KEY_CONDITIONS[link.column.type].format(name)
+    return f"{condition} AND length({name}) <= {link.column.length or LONGEST_KEY}"

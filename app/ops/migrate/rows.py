@@ -55,36 +55,68 @@ class Reader:
         columns = [(link.source, link.column) for link in move.links]
         if move.is_marked and move.rowid:
             columns.append((move.rowid, MARK_COLUMN))
-        return packing.of(columns)
+        return packing.of(columns, {*move.source_key, str(move.rowid)})
 
-    def packed(self, part: Part, way: packing.Packing) -> Iterator[tuple[int, bytes]]:
-        """The clean rows: how many, and their bytes. Raises packing.Doubtful or what packing can't.
+    def count(self, part: Part) -> int:
+        where, parameters = _range(self.move, part)
+        statement = f"SELECT count(*) FROM {quoted(self.move.source)} NOT INDEXED WHERE {where}"  # noqa: S608
+        (found,) = self.connection.execute(statement, parameters).fetchone()
+        return int(found)
+
+    def packed(
+        self, part: Part, way: packing.Packing, odd: list[int]
+    ) -> Iterator[tuple[int, bytes]]:
+        """The clean rows: how many, and their bytes.
 
         Args:
             part: which rows.
             way: `fast`.
+            odd: gets the rowids of rows that turn out not to be clean.
+
+        Raises:
+            packing.ODD: one isn't, and the table has no rowids.
         """
         self.connection.text_factory = bytes
         where, parameters = _range(self.move, part)
+        identity = quoted(self.move.rowid) if self.move.rowid else "NULL"
         cursor = self.connection.execute(
-            f"SELECT {way.select} FROM {quoted(self.move.source)} NOT INDEXED"  # noqa: S608
-            f" WHERE {where} AND {way.condition}",
+            f"SELECT {way.select}, {identity} FROM {quoted(self.move.source)} NOT INDEXED"  # noqa: S608
+            f" WHERE {where} AND NOT {way.refused}",
             parameters,
         )
         count = FEWEST
         while rows := cursor.fetchmany(count):
-            raw = way.pack(rows)
-            yield len(rows), raw
+            before = len(odd)
+            try:
+                raw = way.pack(rows)
+            except packing.ODD:
+                if not self.move.rowid:
+                    raise
+                raw = b"".join(_each(way, rows, odd))
+            yield len(rows) - len(odd) + before, raw
             fits = max(BATCH * len(rows) // max(len(raw), 1), FEWEST)
             count = min(fits, count * 4, MOST)
 
     def rows(
-        self, part: Part, way: packing.Packing | None
+        self, part: Part, way: packing.Packing | None, odd: Sequence[int] = ()
     ) -> Iterator[tuple[int | Key, list[Value]]]:
-        """Rows one by one, each with its rowid or primary key: those that aren't clean by `way`."""
+        """Rows one by one, each with its rowid or primary key.
+
+        Args:
+            part: which rows.
+            way: only rows that it refuses; None for all.
+            odd: the rowids of others.
+        """
         where, parameters = _range(self.move, part)
-        if way:
-            where += f" AND NOT ({way.condition})"
+        yield from self._rows(f"{where} AND {way.refused}" if way else where, parameters)
+        for at in range(0, len(odd), MOST):
+            chosen = odd[at : at + MOST]
+            marks = ", ".join("?" * len(chosen))
+            yield from self._rows(f"{quoted(str(self.move.rowid))} IN ({marks})", chosen)
+
+    def _rows(
+        self, where: str, parameters: Sequence[int]
+    ) -> Iterator[tuple[int | Key, list[Value]]]:
         identity = [self.move.rowid] if self.move.rowid else list(self.move.source_key)
         order = ", ".join(map(quoted, identity))
         read = self._expression
@@ -129,6 +161,14 @@ class Reader:
                     source.decoded(value, self.encoding) if is_text else value
                     for value, is_text in pairs
                 ]
+
+
+def _each(way: packing.Packing, rows: Sequence[Any], odd: list[int]) -> Iterator[bytes]:
+    for row in rows:
+        try:
+            yield way.pack([row])
+        except packing.ODD:
+            odd.append(row[-1])
 
 
 def _range(move: Move, part: Part) -> tuple[str, Sequence[int]]:

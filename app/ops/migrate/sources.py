@@ -2,7 +2,8 @@
 
 import sqlite3
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,21 @@ class Chosen:
     bytes: int
     is_snapshot: bool
     remarks: tuple[str, ...] = ()
+
+    @contextmanager
+    def unchanged(self) -> Iterator[Path]:
+        """A file with the very rows that were read, whoever has written to it since.
+
+        Who reads it opens it anew, and would see what was written.
+        """
+        if self.is_snapshot:
+            yield self.file
+            return
+        with tempfile.TemporaryDirectory(dir=_folder(self.file), prefix="snapshot-") as folder:
+            if fingerprint(self.file) == self.fingerprint:
+                yield self.file
+            else:
+                yield snapshots.copy(self.source, Path(folder)).file
 
     def forget(self) -> None:
         """Deletes the snapshot, if it is one."""
