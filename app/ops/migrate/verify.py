@@ -97,15 +97,20 @@ def _reading(
             here = _Here(connection, plan.encoding)
             yield {move: here.read(some) for move, some in ranges.items()}
             return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (file, plan.encoding)) as pool:
+    with pool(file, plan.encoding, jobs) as started:
         futures = {
-            move: [pool.submit(_tallies, one) for one in some] for move, some in ranges.items()
+            move: [started.submit(_tallies, one) for one in some] for move, some in ranges.items()
         }
         try:
             yield {move: _summing(some) for move, some in futures.items()}
         finally:
-            pool.shutdown(cancel_futures=True)
+            started.shutdown(cancel_futures=True)
+
+
+def pool(file: Path, encoding: str, jobs: int) -> ProcessPoolExecutor:
+    """Processes that read the file, and end with this one however it ends."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, context, _begin, (file, encoding))
 
 
 @dataclass(frozen=True)
