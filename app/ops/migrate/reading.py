@@ -20,12 +20,12 @@ from app.ops.migrate.hashes import Hashes, Seeds
 from app.ops.migrate.plan import Link, Move
 
 # Of a batch: rows, and bytes where rows may be large.
-ROWS = 8192
-BYTES = 8_000_000
+ROWS = 4096
+BYTES = 2_000_000
 UNBOUNDED = {"bytea", "json", "jsonb", "text"}
 # A table is read by several at once, in ranges of about so many rows.
-ROWS_OF_RANGE = 25_000
-MOST_RANGES = 200
+ROWS_OF_RANGE = 10_000
+MOST_RANGES = 500
 # Where SQLite gives bytes that are no UTF-8, and Python was to make text of them.
 UNDECODABLE = "Could not decode to UTF-8"
 
@@ -267,9 +267,7 @@ class _Table:
         if not self.move.key:
             found.whole += self._tally_whole([read[link] for link in self.move.links], count)
         seeds = digests.seeds(count)
-        seeds_of_key = []
         for link in self.move.key:
-            seeds_of_key.append(seeds)
             seeds = read[link].of_rows(seeds)
         for link, tally in zip(self.move.links, found.columns, strict=True):
             column = read[link]
