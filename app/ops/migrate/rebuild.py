@@ -4,7 +4,7 @@ What is there already, made before an interruption, stays. Each step commits by 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -81,9 +81,6 @@ class Rebuilder:
         chosen = [move for move in self.plan.moves if not move.is_kept]
         return sorted(chosen, key=lambda move: -move.rows)
 
-    def _names(self, move: Move) -> set[str]:
-        return {one.name for one in self.existing().tables[move.table].constraints}
-
     def _indexes(self, done: Said) -> None:
         buildings = list(self._buildings())
         refused = []
@@ -99,8 +96,9 @@ class Rebuilder:
         for building in refused:
             self._deduplicate(building)
         # The last step is short, and locks others out of the table.
+        existing = self.existing()
         for move in self._moves():
-            self._attach(move)
+            self._attach(move, {one.name for one in existing.tables[move.table].constraints})
 
     def _deduplicate(self, building: Building) -> None:
         self.violations().of_unique(building.move, building.name, building.statement)
@@ -124,10 +122,9 @@ class Rebuilder:
                 if index.name not in names:
                     yield Building(move, index.name, index.definition)
 
-    def _attach(self, move: Move) -> None:
-        names = self._names(move)
+    def _attach(self, move: Move, existing: Collection[str]) -> None:
         for constraint in self.saved.tables[move.table].constraints:
-            if constraint.index and constraint.name not in names:
+            if constraint.index and constraint.name not in existing:
                 self._execute(attach(self.into, move.table, constraint).as_string(self.database))
 
     def _execute(self, statement: str) -> None:
