@@ -204,16 +204,14 @@ def _refused(name: str, column: Column) -> str:
     if column.type in TEXTS:
         # A blob is more than any text, and all blobs are at least this one.
         # Of one that is too long the server would cut off spaces without a word.
-        longest = min(column.length or LONGEST, LONGEST) if _is_wide(column) else LONGEST
+        longest = min(column.length or LONGEST, LONGEST)
+        if longest < len(LENGTHS):
+            # `_packer` has the lengths that fit.
+            longest = LONGEST
         return f"{name} >= x'' OR length({name}) > {longest}"
     if column.type in MOMENTS:
         return f"{name} >= x''"
     return f"length({name}) > {LARGEST}" if column.type == "bytea" else ""
-
-
-def _is_wide(column: Column) -> bool:
-    """Whether no list of lengths says what fits."""
-    return column.type == "varchar" and bool(column.length) and column.length >= len(LENGTHS)
 
 
 def _packer(columns: Sequence[tuple[Column, bool]]) -> Callable[[Sequence[Sequence[Any]]], bytes]:

@@ -116,11 +116,19 @@ class Rebuilder:
                 if constraint.index:
                     yield Building(move, constraint.name, constraint.index, constraint)
                 elif constraint.type == "exclusion":
-                    statement = add(self.into, move.table, [constraint]).as_string(self.database)
-                    yield Building(move, constraint.name, statement)
+                    yield Building(move, constraint.name, self._exclusion(move, constraint))
             for index in table.indexes:
                 if index.name not in names:
                     yield Building(move, index.name, index.definition)
+
+    def _exclusion(self, move: Move, constraint: target.Constraint) -> str:
+        # Without the schema, as statements for indexes are: it must do for a copy as well.
+        made = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
+            sql.Identifier(move.table),
+            sql.Identifier(constraint.name),
+            sql.SQL(constraint.definition),
+        )
+        return made.as_string(self.database)
 
     def _attach(self, move: Move, existing: Collection[str]) -> None:
         for constraint in self.saved.tables[move.table].constraints:
