@@ -17,6 +17,8 @@ from app.ops.migrate.plan import Move, Plan
 from app.ops.migrate.violations import Violations
 
 Said = Callable[[str], None]
+# So the server writes the index of a partitioned table, which would then have no parts.
+ONLY = " ON ONLY "
 
 
 @dataclass(frozen=True)
@@ -113,15 +115,16 @@ class Rebuilder:
             for constraint in table.constraints:
                 if constraint.name in names:
                     continue
-                if constraint.index:
+                if constraint.index and ONLY not in constraint.index:
                     yield Building(move, constraint.name, constraint.index, constraint)
-                elif constraint.type == "exclusion":
-                    yield Building(move, constraint.name, self._exclusion(move, constraint))
+                elif constraint.index or constraint.type == "exclusion":
+                    yield Building(move, constraint.name, self._added(move, constraint))
             for index in table.indexes:
                 if index.name not in names:
-                    yield Building(move, index.name, index.definition)
+                    statement = index.definition.replace(ONLY, " ON ", 1)
+                    yield Building(move, index.name, statement)
 
-    def _exclusion(self, move: Move, constraint: target.Constraint) -> str:
+    def _added(self, move: Move, constraint: target.Constraint) -> str:
         # Without the schema, as statements for indexes are: it must do for a copy as well.
         made = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
             sql.Identifier(move.table),
