@@ -1,6 +1,5 @@
 """The file's side of the proof: the rows of a move, or of a range of its rowids, as tallies."""
 
-import json
 import operator
 import sqlite3
 import time
@@ -38,8 +37,8 @@ class InvalidText(bytes):
 
 @dataclass(frozen=True)
 class Range:
-    """Rows of a move: those between two rowids, or all. `left_out` has the rowids, or the JSON of
-    the keys, of those that are in quarantine."""
+    """Rows of a move: those between two rowids, or all. `left_out` has the rowids, or the keys as
+    `key_of` makes them, of those that are in quarantine."""
 
     move: Move
     least: int | None
@@ -205,9 +204,19 @@ def _staying(columns: dict[str, Sequence[Any]], rows: Range) -> list[int]:
     return [at for at, one in enumerate(known) if one not in rows.left_out]
 
 
-def key_of(values: Sequence[Any]) -> str:
-    """A key of several values as one that can be compared, with numbers told from texts."""
-    return json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
+def key_of(values: Sequence[Any]) -> tuple[tuple[str, bytes], ...]:
+    """The kinds and bytes of a key's values, as the quarantine has them."""
+    return tuple(map(_kept, values))
+
+
+def _kept(value: Any) -> tuple[str, bytes]:
+    if isinstance(value, InvalidText):
+        return "text", value
+    if isinstance(value, bytes):
+        return "blob", value
+    if isinstance(value, str):
+        return "text", value.encode()
+    return "integer" if isinstance(value, int) else "real", repr(value).encode()
 
 
 def _batches(cursor: sqlite3.Cursor, weighed: list[int]) -> Iterator[list[Row]]:
