@@ -61,12 +61,15 @@ images: engine env ## make sure that the base images are there
 build: images ## build the images of this checkout
 	@bash docker/up.sh --build-only
 
-.PHONY: bench-start bench-usage
+.PHONY: bench-start bench-usage bench-import
 bench-start: venv build ## how long the stack takes to start, beside the bare servers
 	@.venv/bin/python -m benchmarks.start_times
 
 bench-usage: venv build ## what the index on the time of usage costs and brings
 	@.venv/bin/python -m benchmarks.usage_index
+
+bench-import: venv build ## how long the import of a big SQLite file takes, beside pgloader and the floor
+	@.venv/bin/python -m benchmarks.import_sqlite
 
 # --- Without Docker ---
 

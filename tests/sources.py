@@ -4,10 +4,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 # Runs each line as a statement that is committed, and says so. Another process, for whoever reads a
 # file in the process that writes it shares its locks.
@@ -25,6 +25,15 @@ def make(file: Path, *statements: str) -> Path:
         for statement in statements:
             connection.execute(statement)
     return file
+
+
+def put(file: Path, table: str, *rows: Sequence[Any]) -> None:
+    """Adds rows, each with a value for every column."""
+    name = table.replace('"', '""')
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for row in rows:
+            marks = ", ".join("?" for _ in row)
+            connection.execute(f'INSERT INTO "{name}" VALUES ({marks})', row)
 
 
 class Writer:

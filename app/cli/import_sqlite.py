@@ -1,18 +1,25 @@
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from app import logs, settings
 from app.cli import output, progress
+from app.db import engine
 from app.db.init import init_db
+from app.db.session import Database
 from app.errors import InvalidInput
-from app.ops.migrate import connections, importing, page, report, rules
+from app.ops import old_keys
+from app.ops.migrate import connections, importing, page, report, retry, rules
 from app.ops.migrate.importing import Options
 from app.ops.migrate.plans import Rules
+from app.ops.migrate.results import EXIT_CODES
 from app.settings import Settings
+
+WRONG_USE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,6 +50,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what becomes of the import when a row can't be stored exactly (%(default)s)",
     )
     parser.add_argument(
+        "--retry-quarantine",
+        action="store_true",
+        help="instead of an import: put back rows of an earlier one that were repaired",
+    )
+    parser.add_argument(
         "--report",
         type=Path,
         metavar="FILE.json",
@@ -53,15 +65,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     loaded = _settings(options.to)
     logs.configure(loaded)
+    if options.retry_quarantine:
+        return _retry(loaded, Rules() if options.no_init else rules.rules())
+    if options.source is None:
+        output.complain("mindgraph: name the SQLite file that is to be moved")
+        return WRONG_USE
     _require_writable(options.report)
     with progress.shown(sys.stderr) as told:
         found = importing.run(_options(options, loaded), told)
+    if found.verdict != "failed" and not (options.no_init or options.dry_run):
+        found = replace(found, remarks=(*found.remarks, *_adopt_keys(loaded)))
     for line in report.lines(found):
         output.say(line)
     if options.report:
         options.report.write_text(report.to_json(found))
         options.report.with_suffix(".html").write_text(page.to_html(found))
     return found.exit_code
+
+
+def _retry(loaded: Settings, known: Rules) -> int:
+    found = retry.retry(connections.dsn(loaded), known)
+    output.say(f"{found.put_back} rows were put back, {found.left_total} are left in quarantine")
+    for row in found.left:
+        output.say(f"  {row.table} {row.key} {row.column or '(row)'}: {row.reason}")
+    return EXIT_CODES["identical except quarantine" if found.left_total else "identical"]
+
+
+def _adopt_keys(loaded: Settings) -> list[str]:
+    database = Database(engine.build_direct(loaded, name="import"))
+    try:
+        return old_keys.adopt(database)
+    finally:
+        database.close()
 
 
 def _options(options: argparse.Namespace, loaded: Settings) -> Options:

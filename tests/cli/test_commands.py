@@ -124,7 +124,7 @@ def test_every_command_explains_itself() -> None:
     shown = run("--help", environ=BARE)
     assert shown.returncode == 0
     for command, summary in COMMANDS.items():
-        assert re.search(rf"^ +{command} +{summary[:20]}", shown.stdout, re.M), command
+        assert re.search(rf"^ +{command}\s+{summary[:20]}", shown.stdout, re.M), command
     assert run("--version", environ=BARE).stdout == f"mindgraph {app.__version__}\n"
 
 

@@ -167,6 +167,14 @@ def test_what_is_committed_meanwhile_is_not_half_there(
     assert query(file, "SELECT count(*) FROM audit_events WHERE actor = 'late'") == [(0,)]
 
 
+def test_the_file_may_be_named_from_the_present_folder(
+    full: Settings, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    export(full, Path("new.db"))
+    assert [one.name for one in file.parent.iterdir()] == ["new.db"]
+
+
 def test_another_database_is_named_by_its_address(full: Settings, file: Path) -> None:
     address = engine.url(full, owner=True).render_as_string(hide_password=False)
     elsewhere = full.model_copy(update={"database_host": None})

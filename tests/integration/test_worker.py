@@ -19,6 +19,7 @@ from app.diagrams import trash
 from app.diagrams.models import Diagram
 from app.jobs import broker as brokers
 from app.jobs import tasks, worker
+from app.ops import doctor
 from app.settings import Settings
 from tests.commands import wait_until
 from tests.databases import is_waiting, on_postgresql
@@ -175,6 +176,13 @@ def test_during_maintenance_the_worker_is_alive_and_takes_no_job(
     assert stored(database) == before
     with working(settings):
         wait_until(lambda: cache.exists(proof), "the job is done after the maintenance")
+
+
+def test_the_doctor_waits_for_no_job_during_maintenance(empty: Settings) -> None:
+    found = doctor.examine(empty.model_copy(update={"maintenance": True}))
+    (worker_is,) = [one for one in found if one.what == "worker"]
+    assert (worker_is.ok, worker_is.detail) == (True, "takes no jobs; MAINTENANCE is true")
+    assert all(one.what != "schema" for one in found)
 
 
 # On SQLite every writer is alone.

@@ -125,7 +125,8 @@ class _Column:
         return values
 
     def values(self, seed: str) -> list[str]:
-        return [f"count({self.value})", f"sum({self.hash(seed)})", *self._ends()]
+        filled = f"count({self.value})" if self.link.column.nullable else "count(*)"
+        return [filled, f"sum({self.hash(seed)})", *self._ends()]
 
     def hash(self, seed: str) -> str:
         value = self.value
@@ -175,8 +176,13 @@ class _Column:
         if self.type in DOCUMENTS or self.type == "bytea":
             size = f"octet_length({self.text})"
             return [f"min({size})::text", f"max({size})::text"]
-        cut = f'left({self.text}, {CUT}) COLLATE "C"'
-        return [f"min({cut})", f"max({cut})"]
+        text = self.text
+        if self.link.column.length is None:
+            # Cutting all of them would take longer than the rest.
+            text = (
+                f"CASE WHEN octet_length({text}) > {LONG} THEN left({text}, {CUT}) ELSE {text} END"
+            )
+        return [f'left({end}({text} COLLATE "C"), {CUT})' for end in ("min", "max")]
 
 
 def _number(value: str, seed: str) -> str:

@@ -6,9 +6,7 @@ their end. This is jsonb's own order and form, and nothing of it comes from the 
 """
 
 import json
-import operator
 import re
-from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -27,18 +25,18 @@ TOKEN = re.compile(
 MOST_ORDERS = 2000
 
 Pairs = list[tuple[str, Any]]
-_orders: dict[tuple[str, ...], Callable[[Pairs], Iterable[tuple[str, Any]]]] = {}
+_orders: dict[tuple[str, ...], tuple[str, ...] | None] = {}
 
 
 def canonical(text: str) -> str:
     """Raises `Unreadable` where the text is no JSON."""
     if MARK in text:
-        return _slowly(text)
+        return one_by_one(text)
     try:
         shown = _encode(_decoder.decode(text))
     except (RecursionError, ValueError):
         # Too deep for it, or a number with thousands of digits.
-        return _slowly(text)
+        return one_by_one(text)
     return MARKED.sub(r"\1", shown) if MARK in shown else shown
 
 
@@ -58,21 +56,32 @@ def _refuse(name: str) -> Any:
     raise Unreadable(name)
 
 
+def _float(written: str) -> float | str:
+    value = float(written)
+    # Most are shown just as they are written.
+    if value and repr(value) == written and "e" not in written:
+        return value
+    return MARK + number(written)
+
+
 def _in_order(pairs: Pairs) -> dict[str, Any]:
-    if len(pairs) < 2:
-        return dict(pairs)
-    keys = tuple([key for key, _ in pairs])
-    chosen = _orders.get(keys)
-    if chosen is None:
-        if len(_orders) >= MOST_ORDERS:
-            _orders.clear()
-        chosen = _orders[keys] = operator.itemgetter(*sorted(range(len(keys)), key=_place(keys)))
-    return dict(chosen(pairs))
+    members = dict(pairs)
+    keys = tuple(members)
+    order = _orders.get(keys, keys)
+    if order is keys:
+        order = _order(keys)
+    if order is None:
+        return members
+    return {key: members[key] for key in order}
 
 
-def _place(keys: tuple[str, ...]) -> Callable[[int], tuple[int, bytes]]:
-    raw = [_bytes(key) for key in keys]
-    return lambda at: (len(raw[at]), raw[at])
+def _order(keys: tuple[str, ...]) -> tuple[str, ...] | None:
+    """None where they are in order."""
+    if len(_orders) >= MOST_ORDERS:
+        _orders.clear()
+    order = tuple(sorted(keys, key=lambda key: (len(_bytes(key)), _bytes(key))))
+    _orders[keys] = None if order == keys else order
+    return _orders[keys]
 
 
 def _bytes(text: str) -> bytes:
@@ -82,7 +91,7 @@ def _bytes(text: str) -> bytes:
 
 _decoder = json.JSONDecoder(
     object_pairs_hook=_in_order,
-    parse_float=lambda written: MARK + number(written),
+    parse_float=_float,
     parse_constant=_refuse,
 )
 _encode = json.JSONEncoder(ensure_ascii=False, check_circular=False).encode
@@ -106,7 +115,7 @@ class _Open:
         return "{" + ", ".join(f"{_encode(key)}: {members[key]}" for key in order) + "}"
 
 
-def _slowly(text: str) -> str:
+def one_by_one(text: str) -> str:
     """One token after the other, without recursion."""
     outermost = _Open(is_object=False)
     stack = [outermost]
@@ -141,12 +150,12 @@ def _take(stack: list[_Open], found: re.Match[str], before: str) -> str:
     # A key has been taken where there is one more of them than of values.
     is_colon = inner.is_object and len(inner.keys) > len(inner.parts)
     _require(before == "" and len(stack) > 1 and (sign == ":") == is_colon)
-    return "{" if sign == "," and inner.is_object else sign
+    return "{," if sign == "," and inner.is_object else sign
 
 
 def _take_value(inner: _Open, shown: str, text: str | None, before: str) -> str:
     _require(before != "")
-    if before == "{":
+    if before in ("{", "{,"):
         _require(text is not None)
         inner.keys.append(json.loads(shown))
     else:

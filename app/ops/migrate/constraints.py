@@ -104,13 +104,13 @@ def _used(cursor: Cursor, schema: str, table: str, sequence: target.Sequence) ->
 def _promised(
     plan: Plan, given_out: dict[str, int], schema: str, table: str, column: str
 ) -> list[int]:
-    """What the file must not give out again, where its rowid goes to the column."""
+    """What the file must not give out again, where its key goes to the column."""
     return [
         given_out[move.source]
         for move in plan.moves
         if (move.schema, move.table) == (schema, table) and move.source in given_out
         for link in move.links
-        if link.source == move.rowid and link.column.name == column
+        if move.source_key == (link.source,) and link.column.name == column
     ]
 
 

@@ -98,7 +98,7 @@ class Floats:
         zeros = np.flatnonzero(self.values == 0)
         if len(zeros):
             signs = np.signbit(self.values[zeros])
-            words = np.where(signs, 0x302D, 0x30).astype(np.uint32)[:, None]
+            words = np.where(signs, 0x302D, 0x30).astype(np.uint32)[None, :]
             hashed[zeros] = hashes.of_words(words, 1 + signs.astype(np.int64), seeds[zeros])
         return hashed
 
@@ -201,8 +201,9 @@ def _moments(values: Values) -> Content:
 def _binary(values: Values) -> Content:
     found, unreadable = _one_by_one(values, _bytes, b"")
     lengths = [len(one) for one in found]
-    words, hashed = _words([_sha256(one) for one in found])
-    return Texts(words, hashed, min(lengths), max(lengths), unreadable)
+    digests = b"\0".join(map(_sha256, found))
+    hashed = _lengths(digests)
+    return Texts(_words(digests, hashed), hashed, min(lengths), max(lengths), unreadable)
 
 
 def _bytes(value: Any) -> bytes:
@@ -225,12 +226,15 @@ def _texts(link: Link, read_text: Callable[[float], str]) -> Callable[[Values], 
 
     def read(values: Values) -> Content:
         unreadable = 0
-        if convert is not None or not _all_text(values):
+        found = list(values)
+        if convert is not None or set(map(type, values)) != {str}:
             found, unreadable = _one_by_one(values, convert or _as_text(read_text), "")
-        else:
-            found = list(values)
         if is_numeric:
             return _numerics(found, unreadable)
+        if "\0" in "".join(found):
+            # No text of PostgreSQL has it.
+            unreadable += sum("\0" in one for one in found)
+            found = [one.replace("\0", "") for one in found]
         words, lengths, sizes = _text_words(found)
         if not has_order:
             return Texts(words, lengths, int(sizes.min()), int(sizes.max()), unreadable)
@@ -243,10 +247,6 @@ def _numerics(found: list[Any], unreadable: int) -> Content:
     numbers = [one or Decimal(0) for one in found]
     words, lengths, _ = _text_words([shown.numeric(one) for one in numbers])
     return Texts(words, lengths, min(numbers), max(numbers), unreadable)
-
-
-def _all_text(values: Values) -> bool:
-    return set(map(type, values)) == {str}
 
 
 def _converter(
@@ -287,17 +287,32 @@ def _text_words(
     texts: list[str],
 ) -> tuple[hashes.Words, NDArray[np.int64], NDArray[np.int64]]:
     """The words to hash, their lengths, and the lengths of the texts, in bytes."""
-    raw = [one.encode("utf-8", "surrogatepass") for one in texts]
-    sizes = np.fromiter(map(len, raw), dtype=np.int64, count=len(raw))
-    if sizes.max() > LONG:
-        raw = [_sha256(one) if len(one) > LONG else one for one in raw]
-    words, lengths = _words(raw)
-    return words, lengths, sizes
+    joined = "\0".join(texts).encode("utf-8", "surrogatepass")
+    sizes = _lengths(joined)
+    if sizes.max() <= LONG:
+        return _words(joined, sizes), sizes, sizes
+    short = b"\0".join([_short(one) for one in joined.split(b"\0")])
+    lengths = _lengths(short)
+    return _words(short, lengths), lengths, sizes
 
 
-def _words(raw: list[bytes]) -> tuple[hashes.Words, NDArray[np.int64]]:
-    lengths = np.fromiter(map(len, raw), dtype=np.int64, count=len(raw))
-    width = (int(lengths.max()) // hashes.BLOCK + 1) * hashes.BLOCK
-    # Shorter ones are filled with zeros.
-    padded = np.array(raw, dtype=f"S{width}")
-    return padded.view("<u4").reshape(len(raw), width // 4), lengths
+def _short(text: bytes) -> bytes:
+    return _sha256(text) if len(text) > LONG else text
+
+
+def _lengths(joined: bytes) -> NDArray[np.int64]:
+    ends = np.flatnonzero(np.frombuffer(joined, dtype=np.uint8) == 0)
+    return np.diff(ends, prepend=-1, append=len(joined)) - 1
+
+
+def _words(joined: bytes, lengths: NDArray[np.int64]) -> hashes.Words:
+    """Of texts with NUL between them. There are zeros behind each of them."""
+    longest = int(lengths.max())
+    width = (longest // hashes.BLOCK + 1) * hashes.BLOCK
+    count = len(lengths)
+    if lengths.min() < longest:
+        padded = np.array(joined.split(b"\0"), dtype=f"S{width}").view(np.uint8)
+        return padded.view("<u4").reshape(count, width // 4).T
+    padded = np.zeros((count, width), dtype=np.uint8)
+    padded[:, : longest + 1] = np.frombuffer(joined + b"\0", dtype=np.uint8).reshape(count, -1)
+    return padded.view("<u4").T

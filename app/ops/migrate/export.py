@@ -11,7 +11,6 @@ from typing import Any
 
 import psycopg2
 import psycopg2.errors
-from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from pydantic import SecretStr
 from sqlalchemy import Engine, exc, make_url
@@ -22,11 +21,24 @@ from app.db.imports import require_finished
 from app.db.init import init_db, require_head
 from app.db.sqlite import files, meanings
 from app.errors import InvalidInput, Unavailable
-from app.ops.migrate import catalogue, export_files, export_rows
+from app.ops.migrate import (
+    connections,
+    export_files,
+    export_rows,
+    plans,
+    report,
+    schema,
+    target,
+    verify,
+)
 from app.ops.migrate.export_rows import Written
 from app.ops.migrate.export_tables import Unexportable
+from app.ops.migrate.results import Proof
 from app.ops.migrate.unstorable import Unstorable
 from app.settings import ADDRESSES, Settings
+
+# Processes that read the new file once more.
+JOBS = 2
 
 
 class NoServer(InvalidInput):
@@ -42,6 +54,7 @@ class Exported:
     seconds: float
     tables: tuple[Written, ...]
     remarks: tuple[str, ...]
+    proof: Proof
 
 
 def export(settings: Settings, file: Path, *, address: str | None = None) -> Exported:
@@ -73,11 +86,17 @@ def export(settings: Settings, file: Path, *, address: str | None = None) -> Exp
             init_db(_embedded(settings, folder), seeds=False)
             with export_files.writing(folder / export_files.NAME) as new:
                 written = export_rows.write(cursor, new, remarks)
-            _prove(cursor, folder / export_files.NAME, written)
+            dsn = connections.dsn(_source(settings, address))
+            proof = _prove(cursor, dsn, folder / export_files.NAME, written)
     finally:
         direct.dispose()
     return Exported(
-        file, files.size(file), time.monotonic() - began, tuple(written), tuple(remarks)
+        file=file,
+        bytes=files.size(file),
+        seconds=time.monotonic() - began,
+        tables=tuple(written),
+        remarks=tuple(remarks),
+        proof=proof,
     )
 
 
@@ -155,8 +174,10 @@ def _said(error: BaseException | None) -> str:
     return str(error).strip().partition("\n")[0]
 
 
-def _prove(cursor: Cursor, file: Path, written: list[Written]) -> None:
+def _prove(cursor: Cursor, dsn: str, file: Path, written: list[Written]) -> Proof:
     """Compares the file with the database, in whose snapshot the cursor still is.
+
+    It is the proof of an import, with the new file in the place of the old one.
 
     Raises:
         Unexportable: they differ, or the file is damaged.
@@ -169,8 +190,18 @@ def _prove(cursor: Cursor, file: Path, written: list[Written]) -> None:
         broken = connection.execute("PRAGMA foreign_key_check").fetchone()
         if broken:
             raise Unexportable(f"a row of {broken[0]} refers to a missing one of {broken[2]}")
-        for one in written:
-            table = sql.Identifier(one.schema, one.table)
-            cursor.execute(sql.SQL("SELECT count(*) FROM {}").format(table))
-            if cursor.fetchone() != (catalogue.count_rows(connection, one.name),):
-                raise Unexportable(f"the file has not all rows of {one.schema}.{one.table}")
+        cursor.execute("SELECT pg_export_snapshot()")
+        ((snapshot,),) = cursor.fetchall()
+        matched = plans.match(connection, schema.catalogue(connection), _places(cursor, written))
+    found = verify.verify(
+        matched, file, lambda: psycopg2.connect(dsn), jobs=JOBS, saved=None, snapshot=snapshot
+    )
+    if not found.is_equal:
+        raise Unexportable("; ".join(report.differing(found)))
+    return found
+
+
+def _places(cursor: Cursor, written: list[Written]) -> dict[str, tuple[str, target.Table]]:
+    """What each table of the file was written from."""
+    found = {name: target.catalogue(cursor, name) for name in {one.schema for one in written}}
+    return {one.name: (one.schema, found[one.schema].tables[one.table]) for one in written}

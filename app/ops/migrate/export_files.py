@@ -22,7 +22,7 @@ PRAGMAS = (
     "foreign_keys=OFF",
     # Rows of old files that break a rule are kept with their tables.
     "ignore_check_constraints=ON",
-    "cache_size=-65536",
+    "cache_size=-16384",
     "temp_store=FILE",
 )
 
@@ -48,7 +48,7 @@ def making(file: Path) -> Iterator[Path]:
         FolderUnwritable: it can't be made there.
     """
     _require_free(file)
-    folder = file.with_name(f"{file.name}{PARTIAL}")
+    folder = file.absolute().with_name(f"{file.name}{PARTIAL}")
     with _locked(folder):
         try:
             yield folder

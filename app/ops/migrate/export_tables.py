@@ -15,8 +15,9 @@ from app.ops.migrate.catalogue import quoted
 from app.ops.migrate.plan import LEGACY
 from app.ops.migrate.target import Table
 
-# Made anew by the service; the file has its own version of the schema.
-REMADE = frozenset({"alembic_version", "diagram_texts"})
+# Made anew by the service; the file has its own version of the schema; imports are told of where
+# they went to.
+REMADE = frozenset({"alembic_version", "diagram_texts", "import_reports"})
 CREATES_TABLE = re.compile(r"CREATE\s+TABLE\b", re.IGNORECASE)
 CREATES_INDEX = re.compile(r"CREATE\s+(UNIQUE\s+)?INDEX\b", re.IGNORECASE)
 

@@ -34,7 +34,7 @@ def of_floats(values: NDArray[np.float64], seeds: Seeds) -> Hashes:
     """`hashfloat8extended`; no NaN."""
     raw = values.astype("<f8").view("<u4").reshape(len(values), 2)
     lengths = np.full(len(values), 8, dtype=np.int64)
-    hashed = of_words(raw, lengths, seeds)
+    hashed = of_words(raw.T, lengths, seeds)
     zero = values == 0
     hashed[zero] = seeds[zero]
     return hashed
@@ -43,9 +43,9 @@ def of_floats(values: NDArray[np.float64], seeds: Seeds) -> Hashes:
 def of_words(words: Words, lengths: NDArray[np.int64], seeds: Seeds) -> Hashes:
     """`hashtextextended` with a collation that compares bytes.
 
-    A row of words is a value's bytes, little-endian, with zeros behind them.
+    A column of words is a value's bytes, little-endian, with zeros behind them.
     """
-    return _in_pieces(_of_words, words, lengths, seeds)
+    return _in_pieces(_of_words, words.T, lengths, seeds)
 
 
 def total(hashed: Hashes) -> int:

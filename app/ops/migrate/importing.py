@@ -49,10 +49,6 @@ class ImportRunning(Conflict):
     """Another import into this database is running."""
 
 
-class ImportInterrupted(Conflict):
-    """An import into this database was interrupted."""
-
-
 class BadRow(Conflict):
     """The file has rows that PostgreSQL can't take, and the import was to end at one."""
 
@@ -82,7 +78,7 @@ def run(options: Options, progress: Progress) -> Report:
             which, and what helps.
     """
     try:
-        with connections.opened(options.dsn, (options.schema,)) as connection, _alone(connection):
+        with connections.opened(options.dsn, (options.schema,)) as connection, alone(connection):
             return _Import(options, progress, connection).run()
     except psycopg2.Error as error:
         meant = connections.meaning(error)
@@ -92,7 +88,8 @@ def run(options: Options, progress: Progress) -> Report:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
+def alone(connection: Connection) -> Iterator[None]:
+    """One import at a time. Raises ImportRunning."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", (KEY,))
         ((taken,),) = cursor.fetchall()
@@ -136,7 +133,7 @@ class _Import:
                 return None
             found = state.read(cursor)
         if self._options.is_dry_run or self._options.begin == "new":
-            raise ImportInterrupted(
+            raise state.ImportInterrupted(
                 f"an import of {found.source} into this database was interrupted: go on with it "
                 f"by --resume, or begin anew by --restart"
             )
@@ -161,7 +158,7 @@ class _Import:
                     prepare.undo(cursor, interrupted.plan, saved)
                     state.end(cursor, LEGACY)
                 prepare.require_empty(cursor, saved, plan)
-                cursor.execute(state.at(LEGACY, quarantine.CREATE))
+                quarantine.make(cursor, plan)
                 begun = state.begin(
                     cursor,
                     str(self._options.source),
@@ -323,8 +320,8 @@ class _Import:
             return
         plan = job.state.plan
         with self._transaction() as cursor:
-            count = quarantine.count(cursor, plan.legacy)
-            first = quarantine.first(cursor, plan.legacy, 1)
+            count = quarantine.count(cursor, plan.legacy, plan.quarantined_before)
+            first = quarantine.first(cursor, plan.legacy, plan.quarantined_before, 1)
         if not count:
             return
         if not self._options.is_dry_run:
@@ -346,8 +343,8 @@ class _Import:
     def _report(self, job: "_Job", rows: int, proof: Proof) -> Report:
         plan = job.state.plan
         with self._transaction() as cursor:
-            count = quarantine.count(cursor, plan.legacy)
-            first = quarantine.first(cursor, plan.legacy)
+            count = quarantine.count(cursor, plan.legacy, plan.quarantined_before)
+            first = quarantine.first(cursor, plan.legacy, plan.quarantined_before)
         self._remarks += [
             f"{table}.{column} isn't in the file: its rows got {expression}"
             for table, column, expression in plan.defaults

@@ -205,35 +205,38 @@ class Loader:
         for key, values in found:
             tally.read += 1
             try:
-                yield key, [header, *_fields(links, columns, values, ask)]
-            except _Refused as refused:
+                yield key, [header, *fields(links, columns, values, ask)]
+            except Refused as refused:
                 tally.refusals.append(Refusal(key, refused.column, refused.reason))
 
     @property
     def _ask(self) -> Ask:
         def ask(column: Column, text: str) -> tuple[bytes, str]:
             with self.asking.cursor() as cursor:
-                return _of_server(cursor, column, text)
+                return of_server(cursor, column, text)
 
         return ask
 
 
-class _Refused(Exception):
+class Refused(Exception):
+    """A row, for a value that its column can't hold."""
+
     def __init__(self, column: str, reason: str) -> None:
         super().__init__(reason)
         self.column = column
         self.reason = reason
 
 
-def _fields(
+def fields(
     links: Sequence[Link], columns: Sequence[Column], values: Sequence[Value], ask: Ask
 ) -> Iterator[bytes]:
+    """A row of COPY without its header, in pieces. Raises Refused."""
     for at, (column, value) in enumerate(zip(columns, values, strict=True)):
         link = links[at] if at < len(links) else None
         try:
             raw = encode(_derived(link, value), column, ask)
         except Unstorable as error:
-            raise _Refused(link.source if link else column.name, str(error)) from error
+            raise Refused(link.source if link else column.name, str(error)) from error
         yield packing.NULL if raw is None else struct.pack(">i", len(raw))
         if raw:
             yield raw
@@ -249,7 +252,7 @@ def _derived(link: Link | None, value: Value) -> Value:
     return hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
 
 
-def _of_server(cursor: Cursor, column: Column, text: str) -> tuple[bytes, str]:
+def of_server(cursor: Cursor, column: Column, text: str) -> tuple[bytes, str]:
     """A value of a type that only the server knows: its binary form, and how it is shown."""
     made = sql.SQL("{}::{}").format(sql.Literal(text), sql.Identifier(column.type))
     try:

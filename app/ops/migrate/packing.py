@@ -41,7 +41,7 @@ class Doubtful(ValueError):
 
 
 # What packing raises for values that it isn't made for.
-ODD = (ValueError, struct.error, TypeError, KeyError, IndexError)
+ODD = (ValueError, struct.error, TypeError, AttributeError, KeyError, IndexError)
 
 _length = struct.Struct(">i").pack
 _int8 = struct.Struct(">iq").pack
@@ -142,6 +142,7 @@ WAYS: dict[str, str] = {
     "varchar": BYTES,
 }
 TEXTS = {"json", "jsonb", "text", "varchar"}
+MOMENTS = {"timestamp", "timestamptz"}
 
 
 def _odd(_value: object) -> bytes:
@@ -203,6 +204,8 @@ def _refused(name: str, column: Column) -> str:
     if column.type in TEXTS:
         # A blob is more than any text, and all blobs are at least this one.
         return f"{name} >= x'' OR length({name}) > {LONGEST}"
+    if column.type in MOMENTS:
+        return f"{name} >= x''"
     return f"length({name}) > {LARGEST}" if column.type == "bytea" else ""
 
 

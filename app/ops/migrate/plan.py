@@ -67,7 +67,8 @@ class Plan:
     """`encoding` is the file's. Each table of the file is in a move or left out.
 
     `legacy` is the schema for what has no place in the target, and for the quarantine. `defaults`
-    are of columns that must have a value and that the file lacks: table, column, SQL.
+    are of columns that must have a value and that the file lacks: table, column, SQL. Rows of the
+    quarantine up to `quarantined_before` are the file's own, from an earlier import.
     """
 
     encoding: str
@@ -75,6 +76,7 @@ class Plan:
     left_out: tuple[LeftOut, ...]
     legacy: str
     defaults: tuple[tuple[str, str, str], ...] = ()
+    quarantined_before: int = 0
 
     def of_source(self, table: str) -> tuple[Move, ...]:
         return tuple(one for one in self.moves if one.source == table)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from app.errors import Conflict
-from app.ops.migrate import catalogue, keeping, schema, target
+from app.ops.migrate import catalogue, keeping, quarantine, schema, state, target
 from app.ops.migrate.catalogue import count_rows, quoted
 from app.ops.migrate.plan import LEGACY, Derivation, LeftOut, Link, Move, Plan
 
@@ -76,7 +76,43 @@ def make(
         left_out=tuple(left_out),
         legacy=legacy,
         defaults=tuple(_defaults(moves, into, rules)),
+        quarantined_before=_quarantined(connection, moves),
     )
+
+
+def match(
+    connection: sqlite3.Connection,
+    found: catalogue.Catalogue,
+    places: Mapping[str, tuple[str, target.Table]],
+) -> Plan:
+    """The plan by which a file that was written from PostgreSQL is compared with it.
+
+    Args:
+        connection: to the file.
+        found: what it holds.
+        places: of each of its tables that was written, the schema and table.
+    """
+    moves = []
+    for table in found.tables:
+        if table.name in places:
+            schema_name, place = places[table.name]
+            columns = {one.name: one for one in place.columns}
+            named = [(one.name, _same(one.name, columns)) for one in table.columns]
+            links = tuple(Link(name, one) for name, one in named if one)
+            key = _key(connection, table, place, links)
+            rows = count_rows(connection, table.name)
+            moves.append(_move(table, schema_name, place.name, links, key, rows))
+    rest = [table for table in found.tables if table.name not in places]
+    left_out = [LeftOut(one.name, "table", "made anew by the service") for one in rest]
+    return Plan(found.encoding, tuple(moves), (*left_out, *_left_out(found)), legacy="")
+
+
+def _quarantined(connection: sqlite3.Connection, moves: list[Move]) -> int:
+    for move in moves:
+        if move.is_kept and move.table == "import_quarantine":
+            statement = f"SELECT coalesce(max(id), 0) FROM {quoted(move.source)}"  # noqa: S608
+            return int(connection.execute(statement).fetchone()[0])
+    return 0
 
 
 def _defaults(
@@ -130,7 +166,7 @@ class _Planner:
         self._into = into
         self._rules = rules
         self._legacy = legacy
-        self._kept: set[str] = set()
+        self._kept: set[str] = {*quarantine.COLUMNS, *state.TABLES}
         self._taken: set[str] = set()
 
     def moves(self, table: catalogue.Table) -> list[Move]:
@@ -181,8 +217,17 @@ class _Planner:
         ]
 
     def _whole(self, table: catalogue.Table, rows: int) -> Move:
+        name = table.name.removeprefix(PREFIX)
+        if name in quarantine.COLUMNS and name != table.name:
+            return self._quarantine(table, name, rows)
         wanted = [one for one in table.columns if one.kind != "hidden"]
-        return self._keep(table, table.name.removeprefix(PREFIX), wanted, rows)
+        return self._keep(table, name, wanted, rows)
+
+    def _quarantine(self, table: catalogue.Table, name: str, rows: int) -> Move:
+        """What an earlier import couldn't store is still in quarantine after another one."""
+        links = {one.name: Link(one.name, one) for one in quarantine.COLUMNS[name]}
+        key = tuple(links[one] for one in quarantine.KEYS[name])
+        return _move(table, self._legacy, name, tuple(links.values()), key, rows, is_kept=True)
 
     def _extra(
         self, table: catalogue.Table, extra: list[catalogue.Column], rows: int

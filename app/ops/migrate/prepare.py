@@ -68,7 +68,7 @@ def rehearse(
     """The same in a schema of its own, whose tables are like the target's, and vanish."""
     for name in (schema, plan.legacy):
         cursor.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
-    cursor.execute(state.at(plan.legacy, quarantine.CREATE))
+    quarantine.make(cursor, plan)
     for name in saved.tables:
         cursor.execute(
             sql.SQL(
@@ -147,7 +147,7 @@ def _copy_defaults(cursor: Cursor, schema: str, table: target.Table) -> None:
 
 def _make_kept(cursor: Cursor, plan: Plan, comments: dict[str, str]) -> None:
     for move in plan.moves:
-        if move.is_kept:
+        if move.is_kept and move.table not in quarantine.COLUMNS:
             _make(cursor, move, comments.get(move.source, ""))
 
 

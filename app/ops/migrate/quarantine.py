@@ -18,6 +18,7 @@ from app.ops.migrate.catalogue import quoted
 from app.ops.migrate.plan import Move, Plan
 from app.ops.migrate.results import QuarantinedRow
 from app.ops.migrate.source import InvalidText, decoded, text
+from app.ops.migrate.target import Column
 
 CREATE = """
 CREATE SCHEMA IF NOT EXISTS {legacy};
@@ -33,12 +34,40 @@ CREATE TABLE IF NOT EXISTS {legacy}.import_quarantine (
     quarantined_at timestamptz NOT NULL DEFAULT now()
 );
 CREATE TABLE IF NOT EXISTS {legacy}.import_quarantine_values (
-    quarantine_id bigint NOT NULL REFERENCES {legacy}.import_quarantine (id) ON DELETE CASCADE,
+    quarantine_id bigint NOT NULL,
     column_name text NOT NULL,
     type text NOT NULL CHECK (type IN ('null', 'integer', 'real', 'text', 'blob')),
     value bytea,
     PRIMARY KEY (quarantine_id, column_name)
 );
+"""
+# Those tables' columns, for files that have such tables from an earlier import.
+COLUMNS = {
+    "import_quarantine": (
+        Column("id", "int8", nullable=False),
+        Column("source_table", "text", nullable=False),
+        Column("target_schema", "text", nullable=False),
+        Column("target_table", "text", nullable=False),
+        Column("source_rowid", "int8", nullable=True),
+        Column("source_key", "jsonb", nullable=False),
+        Column("column_name", "text", nullable=True),
+        Column("reason", "text", nullable=False),
+        Column("quarantined_at", "timestamptz", nullable=False),
+    ),
+    "import_quarantine_values": (
+        Column("quarantine_id", "int8", nullable=False),
+        Column("column_name", "text", nullable=False),
+        Column("type", "text", nullable=False),
+        Column("value", "bytea", nullable=True),
+    ),
+}
+KEYS = {
+    "import_quarantine": ("id",),
+    "import_quarantine_values": ("quarantine_id", "column_name"),
+}
+# New rows come after those.
+CONTINUE = """
+SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)
 """
 DROP = "DROP TABLE IF EXISTS {legacy}.import_quarantine_values, {legacy}.import_quarantine"
 NUMBERS = """
@@ -53,11 +82,12 @@ COPY = """
 COPY {legacy}.import_quarantine_values (quarantine_id, column_name, type, value)
 FROM STDIN (FORMAT binary)
 """
+COUNT = "SELECT count(*) FROM {legacy}.import_quarantine WHERE id > %s"
 FIRST = """
 SELECT source_table,
     CASE WHEN source_key = '{{}}' THEN 'rowid ' || source_rowid ELSE source_key::text END,
     column_name, reason
-FROM {legacy}.import_quarantine ORDER BY id LIMIT %s
+FROM {legacy}.import_quarantine WHERE id > %s ORDER BY id LIMIT %s
 """
 # Rows that are written at once, and those that a report shows.
 BATCH = 500
@@ -90,15 +120,31 @@ def keep(
         _Batch(source, plan, cursor, move, refusals[at : at + BATCH]).keep()
 
 
-def count(cursor: Cursor, legacy: str) -> int:
-    cursor.execute(state.at(legacy, "SELECT count(*) FROM {legacy}.import_quarantine"))
+def make(cursor: Cursor, plan: Plan) -> None:
+    """Makes the tables, in the caller's transaction."""
+    cursor.execute(state.at(plan.legacy, CREATE))
+    if plan.quarantined_before:
+        table = sql.Identifier(plan.legacy, "import_quarantine").as_string(cursor)
+        cursor.execute(CONTINUE, (table, plan.quarantined_before))
+
+
+def exists(cursor: Cursor, legacy: str) -> bool:
+    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (f"{legacy}.import_quarantine",))
+    ((found,),) = cursor.fetchall()
+    return bool(found)
+
+
+def count(cursor: Cursor, legacy: str, after: int = 0) -> int:
+    cursor.execute(state.at(legacy, COUNT), (after,))
     ((found,),) = cursor.fetchall()
     return int(found)
 
 
-def first(cursor: Cursor, legacy: str, most: int = SHOWN) -> tuple[QuarantinedRow, ...]:
+def first(
+    cursor: Cursor, legacy: str, after: int = 0, most: int = SHOWN
+) -> tuple[QuarantinedRow, ...]:
     """The first of them, for a report."""
-    cursor.execute(state.at(legacy, FIRST), (most,))
+    cursor.execute(state.at(legacy, FIRST), (after, most))
     return tuple(QuarantinedRow(*row) for row in cursor.fetchall())
 
 

@@ -1,10 +1,13 @@
 """The file's side of the proof: the rows of a move, or of a range of its rowids, as tallies."""
 
 import json
+import operator
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +89,13 @@ def ranges(connection: sqlite3.Connection, move: Move, left_out: frozenset[Any])
 
 
 def tallies(connection: sqlite3.Connection, rows: Range, encoding: str) -> Tallies:
+    began = time.monotonic()
+    found = _tallies(connection, rows, encoding)
+    found.seconds = time.monotonic() - began
+    return found
+
+
+def _tallies(connection: sqlite3.Connection, rows: Range, encoding: str) -> Tallies:
     if not encoding.upper().startswith("UTF-8"):
         return _read(connection, rows, _Utf16(rows, encoding))
     try:
@@ -282,7 +292,7 @@ def _column(values: Sequence[Any], make: Callable[[Sequence[Any]], digests.Conte
         return _Column(None, None, nulls)
     if not nulls:
         return _Column(None, make(values), 0)
-    present = np.fromiter((one is not None for one in values), dtype=bool, count=len(values))
+    present = np.frombuffer(bytes(map(operator.is_not, values, repeat(None))), dtype=bool)
     return _Column(present, make([one for one in values if one is not None]), nulls)
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from app.ops.migrate import widths
-from app.ops.migrate.results import ColumnProof, Pair, Report, TableProof
+from app.ops.migrate.results import ColumnProof, Pair, Proof, Report, TableProof
 
 # Grows when a key of the JSON goes or changes its meaning. New keys may come at any time.
 FORMAT = 1
@@ -93,6 +93,16 @@ def differences(table: TableProof) -> list[str]:
     """What is not equal, as "rows" or names of the file's columns."""
     found = [] if table.rows.is_equal else ["rows"]
     return found + [one.source for one in table.columns if not one.is_equal]
+
+
+def differing(proof: Proof) -> list[str]:
+    """Sentences: what is not equal, and where."""
+    tables = [
+        f"{move_name(one)} differs in {', '.join(differences(one))}"
+        for one in proof.tables
+        if not one.is_equal
+    ]
+    return [*tables, *proof.problems]
 
 
 def _what_differs(report: Report) -> str:

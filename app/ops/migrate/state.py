@@ -12,6 +12,7 @@ from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 from pydantic import TypeAdapter
 
+from app.errors import Conflict
 from app.ops.migrate import target
 from app.ops.migrate.plan import LEGACY, Plan
 
@@ -34,6 +35,8 @@ CREATE TABLE {legacy}.import_parts (
     PRIMARY KEY (move, part)
 );
 """
+# These names in the schema are taken, also before there are such tables.
+TABLES = ("import_state", "import_parts", "import_reports")
 DROP = "DROP TABLE IF EXISTS {legacy}.import_parts, {legacy}.import_state"
 EXISTS = """
 SELECT EXISTS (
@@ -61,6 +64,10 @@ class RunIsOver(Exception):
     """Another import has taken the place of the one that this process works for."""
 
 
+class ImportInterrupted(Conflict):
+    """An import into this database was interrupted."""
+
+
 @dataclass(frozen=True)
 class State:
     """`source` is what was asked for, `file` what is read: that, or a snapshot of it.
@@ -81,6 +88,14 @@ def exists(cursor: Cursor, legacy: str = LEGACY) -> bool:
     cursor.execute(EXISTS, (legacy,))
     ((found,),) = cursor.fetchall()
     return bool(found)
+
+
+def require_finished(cursor: Cursor) -> None:
+    """Raises ImportInterrupted."""
+    if exists(cursor):
+        raise ImportInterrupted(
+            "an import into this database is unfinished: go on with it by --resume"
+        )
 
 
 def begin(

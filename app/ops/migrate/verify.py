@@ -37,11 +37,17 @@ Read = Callable[[], Tallies]
 
 
 def verify(
-    plan: Plan, file: Path, connect: Connect, *, jobs: int, saved: target.Catalogue | None
+    plan: Plan,
+    file: Path,
+    connect: Connect,
+    *,
+    jobs: int,
+    saved: target.Catalogue | None,
+    snapshot: str | None = None,
 ) -> Proof:
     """`file` is one that nobody writes to meanwhile, `saved` the target as it was before.
 
-    Without `saved` only rows are compared.
+    Without `saved` only rows are compared. `snapshot` is one that another session has exported.
 
     Nothing is written. An error of either database is raised: only a comparison gives a verdict.
 
@@ -53,6 +59,8 @@ def verify(
     with closing(connect()) as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with closing(connection.cursor()) as cursor:
+            if snapshot:
+                cursor.execute("SET TRANSACTION SNAPSHOT %s", (snapshot,))
             cursor.execute(aggregates.SETTINGS)
             tables, problems = _compare(plan, file, cursor, jobs)
             checks = [
