@@ -17,6 +17,8 @@ from app.ops.migrate.plan import Move, Plan
 from app.ops.migrate.violations import Violations
 
 Said = Callable[[str], None]
+# So the server writes the index of a partitioned table, which would then have no parts.
+ONLY = " ON ONLY "
 
 
 @dataclass(frozen=True)
@@ -115,14 +117,15 @@ class Rebuilder:
             for constraint in table.constraints:
                 if constraint.name in names:
                     continue
-                if constraint.index:
+                if constraint.index and ONLY not in constraint.index:
                     yield Building(move, constraint.name, constraint.index, constraint)
-                elif constraint.type == "exclusion":
+                elif constraint.index or constraint.type == "exclusion":
                     statement = add(self.into, move.table, [constraint]).as_string(self.database)
                     yield Building(move, constraint.name, statement)
             for index in table.indexes:
                 if index.name not in names:
-                    yield Building(move, index.name, index.definition)
+                    statement = index.definition.replace(ONLY, " ON ", 1)
+                    yield Building(move, index.name, statement)
 
     def _attach(self, move: Move) -> None:
         names = self._names(move)
