@@ -347,8 +347,8 @@ class _Import:
                 ((size,),) = cursor.fetchall()
                 total += size
         return (
-            f"the rows and their indexes took {total / 1_000_000:,.0f} MB of PostgreSQL; the import "
-            f"needs as much, about as much again for its journal until that is recycled, and about "
+            f"the rows and their indexes took {total / 1_000_000:,.0f} MB of PostgreSQL; an "
+            f"import needs as much, about as much again for its journal until that is recycled, and about "
             f"the time below"
         )
 
