@@ -45,7 +45,7 @@ def settings_of(servers: Servers, database: str, **changes: Any) -> Settings:
 def prepare_templates(servers: Servers, folder: Path) -> None:
     with superuser(servers) as connection, connection.cursor() as cursor:
         for name in (BARE, READY):
-            _copy(cursor, "mindgraph", name)
+            copy(cursor, "mindgraph", name)
     on_server = settings_of(servers, READY)
     in_file = Settings(data_dir=folder, environment="test")
     for settings in (on_server, in_file):
@@ -77,7 +77,7 @@ def on_server(servers: Servers, template: str) -> Iterator[str]:
     """The name of a new database; it is dropped after the block."""
     name = f"test_{secrets.token_hex(6)}"
     with superuser(servers) as connection, connection.cursor() as cursor:
-        _copy(cursor, template, name)
+        copy(cursor, template, name)
     try:
         yield name
     finally:
@@ -93,7 +93,7 @@ def in_folder(templates: Path, folder: Path) -> None:
     shutil.copy(templates / "mindgraph.db", folder / "mindgraph.db")
 
 
-def _copy(cursor: Any, template: str, name: str) -> None:
+def copy(cursor: Any, template: str, name: str) -> None:
     statement = "CREATE DATABASE {} TEMPLATE {} OWNER mindgraph_owner"
     cursor.execute(sql.SQL(statement).format(sql.Identifier(name), sql.Identifier(template)))
     # A copy has the tables' privileges, but not the database's.

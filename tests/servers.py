@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ RUN_LABEL = "org.mindgraph.test"
 OWNER_LABEL = "org.mindgraph.test.owner"
 SOURCE_LABEL = "org.mindgraph.image.source"
 PATIENCE_S = 60.0
+DATA_IN_MEMORY = {"/var/lib/postgresql/data": "uid=999,gid=999,mode=700"}
 # The whole suite runs with passwords that break every URL that is pasted together.
 ODD = "@:/?#[]%&'\"$ <>\\"
 
@@ -92,6 +93,17 @@ class Run:
             finally:
                 _discard(container)
 
+    @contextmanager
+    def postgres(self, tmpfs: dict[str, str] | None = None) -> Iterator["Crashing"]:
+        """A PostgreSQL for tests that kill it or fill its disk. Its data survives a crash."""
+        with _client() as client:
+            secret = _secrets()
+            container, port = _postgres(client, secret, _common(self.labels), tmpfs or {})
+            try:
+                yield Crashing(container, _servers(secret, str(container.id), port))
+            finally:
+                _discard(container)
+
     def remove(self) -> None:
         """Removes the containers with their volumes. Waits for one that is being started."""
         with self._locked():
@@ -123,6 +135,32 @@ class Run:
         with (self.folder / "lock").open("wb") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX)
             yield
+
+
+class Crashing:
+    """A server of one file's tests in this worker. `servers` has no others."""
+
+    def __init__(self, container: Container, servers: Servers) -> None:
+        self.container = container
+        self.servers = servers
+
+    def run(self, *command: str) -> str:
+        """Runs a command beside the server, and gives what it says."""
+        code, said = self.container.exec_run(list(command))
+        assert code == 0, said.decode()
+        return str(said.decode())
+
+    def kill(self) -> None:
+        """All of it at once, as when the machine loses its power, and starts it again."""
+        self.container.kill("KILL")
+        self.container.start()
+        # Another port than before.
+        self.servers = replace(self.servers, postgres_port=_published(self.container, "5432/tcp"))
+        self.wait()
+
+    def wait(self) -> None:
+        """Until it answers."""
+        _wait_for_postgres(self.container, self.servers)
 
 
 def this_process() -> str:
@@ -193,10 +231,15 @@ def _common(labels: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _start_all(client: docker.DockerClient, labels: dict[str, str]) -> Servers:
+def _secrets() -> dict[str, str]:
     secret = {name: f"{ODD}{secrets.token_urlsafe(18)}" for name in ("super", "owner", "app")}
     secret |= {name: secrets.token_urlsafe(18) for name in ("readonly", "backup", "qdrant")}
     secret["redis"] = f"{ODD}{secrets.token_urlsafe(18)}"
+    return secret
+
+
+def _start_all(client: docker.DockerClient, labels: dict[str, str]) -> Servers:
+    secret = _secrets()
     common = _common(labels)
     for service in ("postgres", "redis", "qdrant"):
         try:
@@ -205,28 +248,39 @@ def _start_all(client: docker.DockerClient, labels: dict[str, str]) -> Servers:
             # The client would look for it in a registry.
             raise ServersFailed(f"there is no image {image(service)}; run `make build`") from error
     with ThreadPoolExecutor() as pool:
-        postgres = pool.submit(_postgres, client, secret, common)
+        postgres = pool.submit(_postgres, client, secret, common, DATA_IN_MEMORY)
         cache = pool.submit(_redis, client, secret, common)
         qdrant = pool.submit(_qdrant, client, secret, common)
-        postgres_id, postgres_port = postgres.result()
-        return Servers(
-            postgres_id=postgres_id,
-            postgres_port=postgres_port,
-            superuser_password=secret["super"],
-            owner_password=secret["owner"],
-            app_password=secret["app"],
-            readonly_password=secret["readonly"],
-            backup_password=secret["backup"],
+        container, port = postgres.result()
+        return replace(
+            _servers(secret, str(container.id), port),
             redis_port=cache.result(),
-            redis_password=secret["redis"],
             qdrant_port=qdrant.result()[1],
-            qdrant_api_key=secret["qdrant"],
         )
 
 
+def _servers(secret: dict[str, str], postgres_id: str, postgres_port: int) -> Servers:
+    return Servers(
+        postgres_id=postgres_id,
+        postgres_port=postgres_port,
+        superuser_password=secret["super"],
+        owner_password=secret["owner"],
+        app_password=secret["app"],
+        readonly_password=secret["readonly"],
+        backup_password=secret["backup"],
+        redis_port=0,
+        redis_password=secret["redis"],
+        qdrant_port=0,
+        qdrant_api_key=secret["qdrant"],
+    )
+
+
 def _postgres(
-    client: docker.DockerClient, secret: dict[str, str], common: dict[str, Any]
-) -> tuple[str, int]:
+    client: docker.DockerClient,
+    secret: dict[str, str],
+    common: dict[str, Any],
+    tmpfs: dict[str, str],
+) -> tuple[Container, int]:
     container = client.containers.run(
         image("postgres"),
         # Tables of tests are so small that an index wouldn't be worth it.
@@ -245,21 +299,28 @@ def _postgres(
         tmpfs={
             "/tmp": "",
             "/run/postgresql": "uid=999,gid=999,mode=3777",
-            "/var/lib/postgresql/data": "uid=999,gid=999,mode=700",
+            **tmpfs,
         },
         shm_size="256m",
         detach=True,
         **common,
     )
     port = _published(container, "5432/tcp")
+    _wait_for_postgres(container, _servers(secret, str(container.id), port))
+    return container, port
 
+
+def _wait_for_postgres(container: Container, servers: Servers) -> None:
     def ask() -> None:
         psycopg2.connect(
-            host=HOST, port=port, user="mindgraph_user", password=secret["app"], dbname="mindgraph"
+            host=HOST,
+            port=servers.postgres_port,
+            user="mindgraph_user",
+            password=servers.app_password,
+            dbname="mindgraph",
         ).close()
 
     _wait(container, ask, psycopg2.OperationalError)
-    return str(container.id), port
 
 
 def _redis(client: docker.DockerClient, secret: dict[str, str], common: dict[str, Any]) -> int:

@@ -50,14 +50,16 @@ def check_others(cursor: Cursor, plan: Plan, saved: target.Catalogue) -> Checked
     """Columns that no value of the file goes to: each holds its default, or NULL."""
     problems = []
     checked = skipped = 0
+    own = {(table, column): expression for table, column, expression in plan.defaults}
     for move in plan.moves:
         table = saved.tables.get(move.table) if move.schema == saved.schema else None
         for column in _without_link(plan, move, table.columns if table else ()):
-            if not _is_constant(column.default):
+            default = own.get((move.table, column.name), column.default)
+            if not _is_constant(default):
                 skipped += 1
                 continue
             checked += 1
-            count = _count_others(cursor, move, column)
+            count = _count_others(cursor, move, column, default or "NULL")
             if count:
                 problems.append(
                     f"{move.schema}.{move.table}: {count} rows hold something else than the "
@@ -85,10 +87,10 @@ def _is_constant(default: str | None) -> bool:
     return found is not None and CAST.fullmatch(default, found.end()) is not None
 
 
-def _count_others(cursor: Cursor, move: Move, column: target.Column) -> int:
+def _count_others(cursor: Cursor, move: Move, column: target.Column, default: str) -> int:
     statement = (
         f"SELECT count(*) FROM {quoted(move.schema)}.{quoted(move.table)}"  # noqa: S608
-        f" WHERE {quoted(column.name)}::text IS DISTINCT FROM ({column.default or 'NULL'})::text"
+        f" WHERE {quoted(column.name)}::text IS DISTINCT FROM ({default})::text"
     )
     cursor.execute(statement)
     ((count,),) = cursor.fetchall()

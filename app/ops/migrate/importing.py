@@ -115,17 +115,28 @@ class _Import:
             finished = self._finished()
             if finished:
                 return finished
-        if options.initialize and not options.is_dry_run:
-            with self._phase("preparing the schema"):
-                options.initialize()
+        self._initialize()
         if options.is_dry_run:
             return self._rehearse()
         with ExitStack() as stack:
             with self._phase("checking the file"):
-                chosen = sources.choose(options.source, interrupted, options.jobs, stack)
+                goes_on = interrupted if options.begin == "resume" else None
+                chosen = sources.choose(options.source, goes_on, options.jobs, stack)
             self._remarks += chosen.remarks
             job = self._prepared(chosen, interrupted)
             return self._carry_out(job)
+
+    def _initialize(self) -> None:
+        initialize = self._options.initialize
+        if not initialize:
+            return
+        if self._options.is_dry_run:
+            with self._transaction() as cursor:
+                if target.catalogue(cursor, self._options.schema).tables:
+                    return
+            self._remarks.append("the target had no tables; the service's empty ones were made")
+        with self._phase("preparing the schema"):
+            initialize()
 
     def _interrupted(self) -> state.State | None:
         with self._transaction() as cursor:
@@ -157,11 +168,12 @@ class _Import:
                     prepare.finish(cursor, saved, interrupted.plan)
                     prepare.undo(cursor, interrupted.plan, saved)
                     state.end(cursor, LEGACY)
+                    sources.forget(interrupted)
                 prepare.require_empty(cursor, saved, plan)
                 quarantine.make(cursor, plan)
                 begun = state.begin(
                     cursor,
-                    str(self._options.source),
+                    str(self._options.source.resolve()),
                     chosen.fingerprint,
                     str(chosen.file),
                     plan,
@@ -204,13 +216,20 @@ class _Import:
             saved = self._target(cursor)
             into = replace(saved, schema=places[0])
             plan = plans.make(chosen.source.connection, found, into, self._options.rules, places[1])
-            real = [replace(move, schema=saved.schema) for move in plan.moves if not move.is_kept]
-            prepare.require_empty(cursor, saved, replace(plan, moves=tuple(real)))
+            self._note_rows(cursor, saved, plan)
             prepare.rehearse(cursor, saved, plan, places[0], comments(found, plan))
             begun = state.begin(
                 cursor, str(chosen.file), chosen.fingerprint, str(chosen.file), plan, saved
             )
         return _Job(chosen, found, begun, places[0])
+
+    def _note_rows(self, cursor: Cursor, saved: target.Catalogue, plan: Plan) -> None:
+        """What would keep a real import from beginning."""
+        real = [replace(move, schema=saved.schema) for move in plan.moves if not move.is_kept]
+        try:
+            prepare.require_empty(cursor, saved, replace(plan, moves=tuple(real), legacy=LEGACY))
+        except prepare.TargetNotEmpty as refused:
+            self._remarks.append(f"a real import would be refused: {refused.detail}")
 
     def _forget(self, places: tuple[str, str]) -> None:
         if self._connection.closed:
@@ -228,6 +247,9 @@ class _Import:
         self._require_none_refused(job)
         self._settle(job)
         proof = self._prove(job)
+        if self._options.is_dry_run:
+            self._remarks.append(self._expected(job))
+            job, proof = self._as_if(job, proof)
         report = self._report(job, count, proof)
         if proof.is_equal and not self._options.is_dry_run:
             with self._transaction() as cursor:
@@ -314,6 +336,30 @@ class _Import:
             saved = None if self._options.is_dry_run else job.state.saved
             with job.chosen.unchanged() as file:
                 return verify(job.state.plan, file, connect, jobs=self._options.jobs, saved=saved)
+
+    def _expected(self, job: "_Job") -> str:
+        names = [(move.schema, move.table) for move in job.state.plan.moves]
+        total = 0
+        with self._transaction() as cursor:
+            for schema_name, table in names:
+                place = state.name(schema_name, table).as_string(cursor)
+                cursor.execute("SELECT pg_total_relation_size(%s::regclass)", (place,))
+                ((size,),) = cursor.fetchall()
+                total += size
+        return (
+            f"the rows and their indexes took {total / 1_000_000:,.0f} MB of PostgreSQL; an "
+            f"import needs as much, about as much again for its journal until that is recycled, "
+            f"and about the time below"
+        )
+
+    def _as_if(self, job: "_Job", proof: Proof) -> tuple["_Job", Proof]:
+        """Names of a dry run as those of the import that it stands for."""
+        plan = job.state.plan
+        real = {job.into: self._options.schema, plan.legacy: LEGACY}
+        moves = tuple(replace(move, schema=real[move.schema]) for move in plan.moves)
+        tables = tuple(replace(one, schema=real[one.schema]) for one in proof.tables)
+        renamed = replace(job.state, plan=replace(plan, moves=moves))
+        return replace(job, state=renamed), replace(proof, tables=tables)
 
     def _require_none_refused(self, job: "_Job") -> None:
         if self._options.on_bad_row == "quarantine":

@@ -140,8 +140,8 @@ def _virtual(connection: sqlite3.Connection, found: catalogue.Catalogue) -> list
 
 def _left_out(found: catalogue.Catalogue) -> list[LeftOut]:
     reasons = {
-        "view": "a view holds no rows; its statement is here",
-        "trigger": "a trigger holds no rows; its statement is here",
+        "view": "it holds no rows, and isn't made in PostgreSQL",
+        "trigger": "it holds no rows, and isn't made in PostgreSQL",
         "virtual": "an index of rows that are in a table",
         "shadow": "a part of a virtual table",
     }

@@ -55,7 +55,7 @@ def prepare(cursor: Cursor, saved: target.Catalogue, plan: Plan, comments: dict[
         _drop_rest(cursor, saved.schema, saved.tables[name])
         _disable_triggers(cursor, saved.schema, name)
     for table, column, expression in plan.defaults:
-        _alter(cursor, saved.schema, table, f"ALTER COLUMN {{}} SET DEFAULT {expression}", column)
+        _set_default(cursor, saved.schema, table, column, expression)
     _make_kept(cursor, plan, comments)
     for move in plan.moves:
         if move.is_marked:
@@ -77,7 +77,7 @@ def rehearse(
         )
         _copy_defaults(cursor, schema, saved.tables[name])
     for table, column, expression in plan.defaults:
-        _alter(cursor, schema, table, f"ALTER COLUMN {{}} SET DEFAULT {expression}", column)
+        _set_default(cursor, schema, table, column, expression)
     _make_kept(cursor, plan, comments)
     for move in plan.moves:
         if move.is_marked:
@@ -137,12 +137,18 @@ def _alter(cursor: Cursor, schema: str, table: str, action: str, *names: str) ->
     cursor.execute(change.format(state.name(schema, table), *map(sql.Identifier, names)))
 
 
+def _set_default(cursor: Cursor, schema: str, table: str, column: str, expression: str) -> None:
+    change = sql.SQL("ALTER TABLE {} ALTER COLUMN {} SET DEFAULT {}")
+    place = (state.name(schema, table), sql.Identifier(column))
+    # It may have braces in it.
+    cursor.execute(change.format(*place, sql.SQL(expression)))
+
+
 def _copy_defaults(cursor: Cursor, schema: str, table: target.Table) -> None:
     """All but those that take numbers from the target's sequences."""
     for column in table.columns:
         if column.default and "nextval(" not in column.default:
-            action = f"ALTER COLUMN {{}} SET DEFAULT {column.default}"
-            _alter(cursor, schema, table.name, action, column.name)
+            _set_default(cursor, schema, table.name, column.name, column.default)
 
 
 def _make_kept(cursor: Cursor, plan: Plan, comments: dict[str, str]) -> None:
@@ -163,4 +169,6 @@ def _make(cursor: Cursor, move: Move, comment: str) -> None:
     table = state.name(move.schema, move.table)
     body = sql.SQL(", ").join([*columns, *key])
     cursor.execute(sql.SQL("CREATE TABLE {} ({})").format(table, body))
-    cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(table), (comment,))
+    # Not with a parameter, for which a per cent sign in a name would be one.
+    remark = sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(comment))
+    cursor.execute(remark)

@@ -67,7 +67,12 @@ def choose(path: Path, interrupted: State | None, jobs: int, stack: ExitStack) -
         SourceUnusable: as `opened`.
         SourceDiffers: an interrupted import can't go on with it.
     """
-    if interrupted and Path(interrupted.file) != path.resolve():
+    if interrupted and Path(interrupted.source) != path.resolve():
+        raise SourceDiffers(
+            f"the interrupted import is of {interrupted.source}, not of {path}: name that one, or "
+            f"begin anew by --restart"
+        )
+    if interrupted and interrupted.file != interrupted.source:
         return _again(Path(interrupted.file), interrupted, jobs, stack)
     found = fingerprint(path) if path.exists() else ""
     if interrupted and found != interrupted.fingerprint:
@@ -85,6 +90,12 @@ def choose(path: Path, interrupted: State | None, jobs: int, stack: ExitStack) -
                 pass
         made = snapshots.copy(source, _folder(path))
     return _snapshot(made, found, jobs, stack)
+
+
+def forget(interrupted: State) -> None:
+    """Deletes the snapshot of an import that isn't gone on with."""
+    if interrupted.file != interrupted.source:
+        Path(interrupted.file).unlink(missing_ok=True)
 
 
 def _snapshot(made: snapshots.Snapshot, found: str, jobs: int, stack: ExitStack) -> Chosen:

@@ -1,0 +1,272 @@
+"""Imports as programs of their own, and the accidents that end them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from psycopg2 import sql
+
+from app.ops.migrate import connections
+from tests import commands, databases, sources
+from tests.chaos import endings, old_school
+from tests.chaos.endings import Ending
+from tests.places import CHECKOUT
+from tests.servers import Crashing
+
+PATIENCE_S = 60.0
+TEMPLATE = "template_school"
+FINISHED = (0, 3)
+# No traceback, and no path to the program's own code.
+SENTENCES = 3
+SESSIONS = """
+SELECT pid FROM pg_stat_activity WHERE datname = %s AND application_name = 'mindgraph-import'
+"""
+UNFINISHED = """
+SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'legacy' AND tablename = 'import_state')
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A file, and the database that it goes to."""
+
+    server: Crashing
+    database: str
+    file: Path
+    on_bad_row: str = "quarantine"
+    part_rows: int = 150
+    worth_processes: int = 20_000
+
+    @property
+    def dsn(self) -> str:
+        return connections.dsn(databases.settings_of(self.server.servers, self.database))
+
+    def options(self, begin: str) -> str:
+        return json.dumps(
+            {
+                "begin": begin,
+                "dsn": self.dsn,
+                "on_bad_row": self.on_bad_row,
+                "part_rows": self.part_rows,
+                "source": str(self.file),
+                "worth_processes": self.worth_processes,
+            }
+        )
+
+    def sessions(self) -> list[int]:
+        return [int(pid) for (pid,) in self.query(SESSIONS, self.database)]
+
+    def is_unfinished(self) -> bool:
+        return self.query(UNFINISHED) == [(True,)]
+
+    def query(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """As the superuser."""
+        with (
+            databases.superuser(self.server.servers, self.database) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(statement, parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def ending(self) -> Ending:
+        return endings.of(self.server, self.database)
+
+    def leftovers(self) -> set[str]:
+        """What is beside the file now, other than its own journal."""
+        own = {self.file.name, f"{self.file.name}-wal", f"{self.file.name}-shm"}
+        return {one.name for one in self.file.parent.iterdir()} - own
+
+
+class Running:
+    """An import under way."""
+
+    def __init__(self, case: Case, begin: str) -> None:
+        self.case = case
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tests.chaos.importer", case.options(begin)],
+            cwd=CHECKOUT,
+            env={name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.began: dict[str, float] = {}
+        self.lines: list[str] = []
+        self.said = ""
+        self._changed = threading.Condition()
+        self._over = False
+        self._threads = [
+            threading.Thread(target=one) for one in (self._listen, self._listen_to_errors)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def wait_for(self, phase: str) -> None:
+        """Until it begins, or the import is over."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._over or phase in self.began, PATIENCE_S)
+
+    def children(self) -> list[psutil.Process]:
+        try:
+            return psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return []
+
+    def end(self) -> int:
+        """The exit code, once it and all that it started are gone."""
+        code = self.process.wait(PATIENCE_S)
+        for thread in self._threads:
+            thread.join()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream
+            stream.close()
+        return code
+
+    def _listen(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            word, _, rest = line.rstrip("\n").partition(" ")
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                if word == "phase":
+                    self.began[rest] = time.monotonic()
+                self._changed.notify_all()
+        with self._changed:
+            self.began["over"] = time.monotonic()
+            self._over = True
+            self._changed.notify_all()
+
+    def _listen_to_errors(self) -> None:
+        assert self.process.stderr
+        self.said = self.process.stderr.read()
+
+
+@contextmanager
+def running(case: Case, begin: str = "new") -> Iterator[Running]:
+    """Gone with all that it started after the block, whatever happens in it."""
+    made = Running(case, begin)
+    children: list[psutil.Process] = []
+    try:
+        yield made
+    finally:
+        children = made.children()
+        made.process.kill()
+        made.end()
+        for child in children:
+            if child.is_running():
+                child.kill()
+
+
+def finish(case: Case, begin: str = "new") -> Running:
+    """Runs it to its end."""
+    with running(case, begin) as made:
+        made.end()
+    return made
+
+
+def prepare(server: Crashing) -> None:
+    """Makes the database that those of the cases are copies of."""
+    with databases.superuser(server.servers) as connection, connection.cursor() as cursor:
+        databases.copy(cursor, "mindgraph", TEMPLATE)
+    with databases.superuser(server.servers, TEMPLATE) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute("SET ROLE mindgraph_owner")
+            cursor.execute(old_school.TARGET)
+
+
+@contextmanager
+def case(server: Crashing, folder: Path, journal: str, **changes: Any) -> Iterator[Case]:
+    """With a database and a folder of its own. The file must be as it was after the block."""
+    name = f"school_{random.SystemRandom().randrange(10**9)}"
+    place = folder / name
+    place.mkdir()
+    file = old_school.make(place / "old.db", journal=journal)
+    with databases.superuser(server.servers) as connection, connection.cursor() as cursor:
+        databases.copy(cursor, TEMPLATE, name)
+    before = sources.state(place)
+    try:
+        yield replace(Case(server, name, file), **changes)
+        assert content(place) == {name: raw for name, raw in before.items() if raw}
+    finally:
+        server.wait()
+        with databases.superuser(server.servers) as connection, connection.cursor() as cursor:
+            cursor.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """The file and its journal; an empty journal and the shared index hold nothing of it."""
+    return {
+        name: raw for name, raw in sources.state(folder).items() if raw and not name.endswith("-shm")
+    }
+
+
+Accident = Callable[[Running, random.Random], None]
+
+
+def kill_main(running: Running, _chance: random.Random) -> None:
+    running.process.kill()
+
+
+def kill_worker(running: Running, chance: random.Random) -> None:
+    """One of its processes, other than what only cleans up after them."""
+    workers = [one for one in running.children() if "resource_tracker" not in _command(one)]
+    if workers:
+        chance.choice(workers).kill()
+
+
+def end_session(running: Running, chance: random.Random) -> None:
+    sessions = running.case.sessions()
+    if sessions:
+        running.case.query("SELECT pg_terminate_backend(%s)", chance.choice(sessions))
+
+
+def crash_session(running: Running, chance: random.Random) -> None:
+    """A process of the server dies. The server takes that for damage, and begins anew by itself."""
+    sessions = running.case.sessions()
+    if sessions:
+        code, said = running.case.server.container.exec_run(
+            ["bash", "-c", f"kill -9 {chance.choice(sessions)}"]
+        )
+        assert code == 0 or b"No such process" in said
+
+
+def crash_server(running: Running, _chance: random.Random) -> None:
+    running.case.server.kill()
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return ""
+
+
+def disturbed(
+    case: Case, begin: str, accident: Accident, moment: tuple[str, float], chance: random.Random
+) -> Running:
+    """An import with an accident at a moment: a phase, and how many seconds after its beginning."""
+    phase, seconds = moment
+    with running(case, begin) as made:
+        made.wait_for(phase)
+        # The accident may come after the import's end as well.
+        time.sleep(seconds)
+        children = made.children()
+        accident(made, chance)
+        made.end()
+        commands.wait_until(
+            lambda: not any(one.is_running() for one in children), "its processes ended"
+        )
+        case.server.wait()
+    return made
