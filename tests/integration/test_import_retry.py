@@ -56,7 +56,7 @@ class Moved:
 def moved(servers: Servers, tmp_path: Path) -> Iterator[Moved]:
     file = samples.unpack(tmp_path / "dirty.db")
     # From before there was a language.
-    sources.make(file, "ALTER TABLE diagrams DROP COLUMN language", *samples.DIRT)
+    sources.make(file, *samples.DIRT, "ALTER TABLE diagrams DROP COLUMN language")
     with databases.on_server(servers, databases.BARE) as name:
         settings = databases.settings_of(servers, name)
         done = commands.run("import-sqlite", str(file), environ=commands.environment_of(settings))

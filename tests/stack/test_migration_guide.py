@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -49,7 +50,10 @@ def file(tmp_path: Path) -> Path:
     """An old file, with those kinds of dirt in it that the document repairs."""
     folder = tmp_path / "my old files 旧"
     folder.mkdir()
-    return sources.make(samples.unpack(folder / "mind graph 图.db"), *samples.DIRT[:-1])
+    no_language = samples.DIAGRAM.format("no-language", 1, "'of an old release'", "zh", "{}")
+    forgotten = "UPDATE diagrams SET language = NULL WHERE id = 'no-language'"
+    file = samples.unpack(folder / "mind graph 图.db")
+    return sources.make(file, *samples.DIRT[:-1], no_language, forgotten)
 
 
 @pytest.fixture
@@ -127,9 +131,8 @@ def served(reader: Reader, block: guides.Block, log: Path) -> Iterator[Client]:
     with processes.running(environ=environ, log=log, program=program, cwd=reader.checkout) as made:
         with Client(made.url()) as client:
             yield client
-        # As Ctrl-C in a terminal, which all of them get.
-        for one in made.family():
-            one.send_signal(signal.SIGINT)
+        # As Ctrl-C does in a terminal: not only to the shell.
+        os.killpg(made.process.pid, signal.SIGINT)
         made.process.wait(processes.STOP_S)
 
 
@@ -156,13 +159,13 @@ def test_a_stack_takes_the_file_over_and_gives_it_back(
         assert client.is_told_to_wait()
 
     said = reader.follow("2. Try it", OF_MAKE)
-    assert "DRY RUN: nothing was changed. 6 rows would go to quarantine." in said
+    assert "DRY RUN: nothing was changed. 7 rows would go to quarantine." in said
     assert "Error 3" in said
     assert report_of(file)["is_dry_run"]
     assert stack.sql("mindgraph_user", "SELECT count(*) FROM users") == "0"
 
     said = reader.follow("3. Move the file", OF_MAKE, OF_MAKE)
-    assert said.count("IDENTICAL EXCEPT QUARANTINE: 6 rows") == 2
+    assert said.count("IDENTICAL EXCEPT QUARANTINE: 7 rows") == 2
     assert report_of(file)["verdict"] == "identical except quarantine"
     with Client(stack.url) as client:
         assert client.is_told_to_wait()
@@ -174,9 +177,9 @@ def test_a_stack_takes_the_file_over_and_gives_it_back(
         assert client.status_with_key() == 200
 
     said = reader.follow("Rows in quarantine")
-    assert "put back: 5 rows; left in quarantine: 0" in said
+    assert "put back: 6 rows; left in quarantine: 0" in said
     assert "text of 201 characters where 200 are allowed" in said
-    assert stack.sql("mindgraph_user", "SELECT count(*) FROM diagrams WHERE length(id) < 36") == "4"
+    assert stack.sql("mindgraph_user", "SELECT count(*) FROM diagrams WHERE length(id) < 36") == "5"
     assert "debate_messages" in reader.follow("Schema legacy")
 
     *steps, start = reader.of("Going back")
