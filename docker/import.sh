@@ -72,8 +72,9 @@ if [ -n "$source" ]; then
     arguments=("./$(basename -- "$source")" "${arguments[@]}")
 fi
 if [ "$(id -u)" = 0 ]; then
-    # Without it root may not read what belongs to others.
-    mounts+=(--cap-add DAC_OVERRIDE)
+    # For root to read what belongs to others, and for SQLite to give what it makes beside the file to
+    # the file's owner, whose program must be able to open it again.
+    mounts+=(--cap-add DAC_OVERRIDE --cap-add CHOWN)
 fi
 
 cd "$(dirname "$0")/.."
