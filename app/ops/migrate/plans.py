@@ -179,6 +179,11 @@ class _Planner:
 
     def moves(self, table: catalogue.Table) -> list[Move]:
         rows = count_rows(self._connection, table.name)
+        if rows and table.rowid is None and not table.without_rowid:
+            raise PlanImpossible(
+                f"{table.name} has columns named rowid, _rowid_ and oid, so that nothing tells its "
+                f"rows apart: rename one of them in a copy of the file"
+            )
         place = self._place(table)
         if place is None or place.name in self._taken:
             return [self._whole(table, rows)]
