@@ -347,9 +347,9 @@ class _Import:
                 ((size,),) = cursor.fetchall()
                 total += size
         return (
-            f"the rows and their indexes took {total / 1_000_000:,.0f} MB of PostgreSQL; the import "
-            f"needs as much, about as much again for its journal until that is recycled, and about "
-            f"the time below"
+            f"the rows and their indexes took {total / 1_000_000:,.0f} MB of PostgreSQL; an "
+            f"import needs as much, about as much again for its journal until that is recycled, "
+            f"and about the time below"
         )
 
     def _as_if(self, job: "_Job", proof: Proof) -> tuple["_Job", Proof]:
