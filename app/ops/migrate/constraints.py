@@ -46,6 +46,9 @@ def _differences(before: Table, after: Table) -> Iterator[str]:
     yield from _compared("constraint", before.constraints, after.constraints)
     yield from _compared("index", before.indexes, after.indexes)
     yield from _compared("sequence", before.sequences, after.sequences)
+    for statement in before.afterwards:
+        if statement not in after.afterwards:
+            yield f"this is no longer so: {statement}"
 
 
 def _compared(kind: str, before: Sequence[Any], after: Sequence[Any]) -> Iterator[str]:

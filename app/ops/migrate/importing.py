@@ -123,7 +123,11 @@ class _Import:
                 goes_on = interrupted if options.begin == "resume" else None
                 chosen = sources.choose(options.source, goes_on, options.jobs, stack)
             self._remarks += chosen.remarks
-            job = self._prepared(chosen, interrupted)
+            with ExitStack() as refused:
+                if not goes_on:
+                    refused.callback(chosen.forget)
+                job = self._prepared(chosen, interrupted)
+                refused.pop_all()
             return self._carry_out(job)
 
     def _initialize(self) -> None:
@@ -204,6 +208,7 @@ class _Import:
             with self._phase("checking the file"):
                 chosen = sources.choose(self._options.source, None, self._options.jobs, stack)
             self._remarks += chosen.remarks
+            stack.callback(chosen.forget)
             stack.callback(self._forget, places)
             with self._phase("planning"):
                 job = self._rehearsed(chosen, places)
@@ -308,6 +313,8 @@ class _Import:
                 connection = job.chosen.source.connection
                 sequences.advance(cursor, connection, job.found, saved, plan)
             prepare.finish(cursor, replace(saved, schema=job.into), plan)
+            if not self._options.is_dry_run:
+                prepare.put_back(cursor, saved)
         with self._phase("statistics", len(plan.moves), "tables"):
             self._analyze(job)
 
@@ -383,7 +390,9 @@ class _Import:
             prepare.undo(cursor, job.state.plan, job.state.saved)
         self._rebuild(job)
         with self._transaction() as cursor:
+            prepare.put_back(cursor, job.state.saved)
             state.end(cursor, LEGACY)
+            prepare.forget(cursor, LEGACY)
         job.chosen.forget()
 
     def _report(self, job: "_Job", rows: int, proof: Proof) -> Report:

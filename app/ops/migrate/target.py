@@ -73,6 +73,35 @@ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
 ORDER BY c.relname, a.attname
 """
 
+# What goes with a constraint, index or trigger and must be said again after it was made anew.
+AFTERWARDS = """
+SELECT c.relname, what.statement
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT format('COMMENT ON CONSTRAINT %%I ON %%I.%%I IS %%L',
+        k.conname, n.nspname, c.relname, obj_description(k.oid, 'pg_constraint'))
+    FROM pg_constraint k
+    WHERE k.conrelid = c.oid AND obj_description(k.oid, 'pg_constraint') IS NOT NULL
+    UNION ALL
+    SELECT format(said.form, n.nspname, i.relname, obj_description(i.oid, 'pg_class'), c.relname)
+    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+    CROSS JOIN (VALUES
+        ('COMMENT ON INDEX %%1$I.%%2$I IS %%3$L', 'comment'),
+        ('ALTER TABLE %%1$I.%%4$I REPLICA IDENTITY USING INDEX %%2$I', 'replica'),
+        ('ALTER TABLE %%1$I.%%4$I CLUSTER ON %%2$I', 'cluster')) AS said (form, kind)
+    WHERE x.indrelid = c.oid AND CASE said.kind WHEN 'replica' THEN x.indisreplident
+        WHEN 'cluster' THEN x.indisclustered
+        ELSE obj_description(i.oid, 'pg_class') IS NOT NULL END
+    UNION ALL
+    SELECT format('ALTER TABLE %%I.%%I %%s TRIGGER %%I', n.nspname, c.relname,
+        CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA'
+            ELSE 'ENABLE ALWAYS' END, t.tgname)
+    FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'O'
+) AS what (statement)
+WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+ORDER BY c.relname, what.statement
+"""
+
 # The four bytes of a length that varlena types store in the modifier.
 HEADER = 4
 
@@ -140,6 +169,9 @@ class Table:
     constraints: tuple[Constraint, ...]
     indexes: tuple[Index, ...]
     sequences: tuple[Sequence, ...]
+    # Statements: comments on constraints and indexes, what an index serves for beside finding
+    # rows, and how triggers are enabled that aren't in the usual way.
+    afterwards: tuple[str, ...] = ()
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -173,6 +205,7 @@ def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
     constraints = _grouped(_rows(cursor, CONSTRAINTS, schema), _constraint)
     indexes = _grouped(_rows(cursor, INDEXES, schema), Index)
     sequences = _grouped(_rows(cursor, SEQUENCES, schema), Sequence)
+    afterwards = _grouped(_rows(cursor, AFTERWARDS, schema), str)
     tables = {
         name: Table(
             name=name,
@@ -180,6 +213,7 @@ def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
             constraints=constraints.get(name, ()),
             indexes=indexes.get(name, ()),
             sequences=sequences.get(name, ()),
+            afterwards=afterwards.get(name, ()),
         )
         for name in columns
     }
