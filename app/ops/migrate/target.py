@@ -73,6 +73,14 @@ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
 ORDER BY c.relname, a.attname
 """
 
+TRIGGERS = """
+SELECT c.relname, t.tgname, t.tgenabled
+FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = %s::regnamespace AND NOT t.tgisinternal AND NOT c.relispartition
+ORDER BY c.relname, t.tgname
+"""
+
 # The four bytes of a length that varlena types store in the modifier.
 HEADER = 4
 
@@ -134,12 +142,21 @@ class Sequence:
 
 
 @dataclass(frozen=True)
+class Trigger:
+    """`mode` is the catalog's letter for when it runs: O as made, D never, R and A for replicas."""
+
+    name: str
+    mode: str
+
+
+@dataclass(frozen=True)
 class Table:
     name: str
     columns: tuple[Column, ...]
     constraints: tuple[Constraint, ...]
     indexes: tuple[Index, ...]
     sequences: tuple[Sequence, ...]
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -173,6 +190,7 @@ def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
     constraints = _grouped(_rows(cursor, CONSTRAINTS, schema), _constraint)
     indexes = _grouped(_rows(cursor, INDEXES, schema), Index)
     sequences = _grouped(_rows(cursor, SEQUENCES, schema), Sequence)
+    triggers = _grouped(_rows(cursor, TRIGGERS, schema), Trigger)
     tables = {
         name: Table(
             name=name,
@@ -180,6 +198,7 @@ def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
             constraints=constraints.get(name, ()),
             indexes=indexes.get(name, ()),
             sequences=sequences.get(name, ()),
+            triggers=triggers.get(name, ()),
         )
         for name in columns
     }
