@@ -17,7 +17,7 @@ help: ## list the targets
 
 # --- The stack ---
 
-.PHONY: up down destroy dev ps logs doctor engine env images build
+.PHONY: up down destroy dev ps logs doctor psql engine env images build
 up: engine env images ## start the whole stack; sets up all that it needs
 	@bash docker/up.sh
 
@@ -41,9 +41,15 @@ logs: made-env ## follow the logs
 doctor: made-env ## check every service of the running stack
 	@$(COMPOSE) exec -T app mindgraph doctor
 
-.PHONY: export-sqlite
+psql: made-env ## the database's own shell, as the owner of the tables
+	@bash docker/psql.sh
+
+.PHONY: import-sqlite export-sqlite
+import-sqlite: engine env build ## move a SQLite file into the stack: make import-sqlite FROM=FILE [ARGS=--dry-run]
+	@bash docker/import.sh "$${FROM:-}" $(ARGS)
+
 export-sqlite: made-env ## write the database to a SQLite file: make export-sqlite TO=FILE
-	@bash docker/export.sh "$(TO)"
+	@bash docker/export.sh "$${TO:-}"
 
 .PHONY: made-env
 made-env:

@@ -13,7 +13,7 @@ from app.db.init import init_db
 from app.db.session import Database
 from app.errors import InvalidInput
 from app.ops import old_keys
-from app.ops.migrate import connections, importing, page, report, retry, rules
+from app.ops.migrate import addresses, importing, page, report, retry, rules
 from app.ops.migrate.importing import Options
 from app.ops.migrate.plans import Rules
 from app.ops.migrate.results import EXIT_CODES
@@ -24,7 +24,11 @@ WRONG_USE = 2
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "source", type=Path, metavar="SOURCE", help="the SQLite file; it is only read"
+        "source",
+        type=Path,
+        nargs="?",
+        metavar="SOURCE",
+        help="the SQLite file; it is only read. --retry-quarantine needs none",
     )
     parser.add_argument("--to", metavar="URL", help="the target, instead of that of the settings")
     parser.add_argument(
@@ -66,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     loaded = _settings(options.to)
     logs.configure(loaded)
     if options.retry_quarantine:
-        return _retry(loaded, Rules() if options.no_init else rules.rules())
+        return _retry(loaded, options.no_init)
     if options.source is None:
         output.complain("mindgraph: name the SQLite file that is to be moved")
         return WRONG_USE
@@ -83,9 +87,13 @@ def run(options: argparse.Namespace) -> int:
     return found.exit_code
 
 
-def _retry(loaded: Settings, known: Rules) -> int:
-    found = retry.retry(connections.dsn(loaded), known)
-    output.say(f"{found.put_back} rows were put back, {found.left_total} are left in quarantine")
+def _retry(loaded: Settings, no_init: bool) -> int:
+    found = retry.retry(addresses.dsn(loaded), Rules() if no_init else rules.rules())
+    remarks = [] if no_init else _adopt_keys(loaded)
+    put_back = report.counted(found.put_back, "row")
+    output.say(f"put back: {put_back}; left in quarantine: {found.left_total:,}")
+    for remark in remarks:
+        output.say(remark)
     for row in found.left:
         output.say(f"  {row.table} {row.key} {row.column or '(row)'}: {row.reason}")
     return EXIT_CODES["identical except quarantine" if found.left_total else "identical"]
@@ -102,8 +110,8 @@ def _adopt_keys(loaded: Settings) -> list[str]:
 def _options(options: argparse.Namespace, loaded: Settings) -> Options:
     return Options(
         source=options.source,
-        dsn=connections.dsn(loaded),
-        shown=connections.shown(loaded),
+        dsn=addresses.dsn(loaded),
+        shown=addresses.shown(loaded),
         rules=Rules() if options.no_init else rules.rules(),
         initialize=None if options.no_init else lambda: _initialize(loaded),
         is_dry_run=options.dry_run,

@@ -254,6 +254,26 @@ CASES: dict[str, list[tuple[Any, str | No | None]]] = {
     ],
 }
 
+# Some that can't be stored of what is packed in batches, each in its own table: the first one of
+# a table makes the import look at all others more closely.
+ALONE: list[tuple[str, Any]] = [
+    *[("bool", value) for value in (2, "yes", b"1")],
+    *[("int4", value) for value in (2**31, "", b"7")],
+    *[("float8", value) for value in (HUGE, "NaN")],
+    *[("text", value) for value in ("a\0b", b"bytes", float("inf"))],
+    *[("varchar(3)", value) for value in ("abc ", "水循环水")],
+    *[("varchar(5000)", value) for value in ("x" * 5000 + " ", "x" * 5001)],
+    ("bytea", 65),
+    *[
+        ("jsonb", value)
+        for value in ("NaN", '"\\ud800"', '{"a": 1, "a": 2}', "[1e-20000]", DEEP, b"{}")
+    ],
+    ("jsonb", float("inf")),
+    ("json", "NaN"),
+    *[("timestamptz", value) for value in ("now", "2026-02-30 00:00:00", "2026-01-01 24:00:00", 0)],
+    ("timestamptz", b"2026-01-02 03:04:05"),
+]
+
 
 @pytest.fixture(scope="module")
 def moved(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Import]:
@@ -262,6 +282,11 @@ def moved(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             made.on_server(f'CREATE TABLE "{kind}" (id int8 PRIMARY KEY, a {kind})')
             made.on_file(f'CREATE TABLE "{kind}" (id INTEGER PRIMARY KEY, a)')
             made.put(kind, *enumerate(value for value, _ in values))
+        for at, (kind, value) in enumerate(ALONE):
+            table = f"alone {at}"
+            made.on_server(f'CREATE TABLE "{table}" (id int8 PRIMARY KEY, a {kind})')
+            made.on_file(f'CREATE TABLE "{table}" (id INTEGER PRIMARY KEY, a)')
+            made.put(table, (1, None), (2, value), (3, None))
         made.run()
         yield made
 
@@ -274,6 +299,26 @@ def test_a_value_is_the_same_or_in_quarantine(moved: Import, kind: str) -> None:
     assert moved.refused(kind) == [
         (str(at), "a", one.reason) for at, one in cases if isinstance(one, No)
     ]
+
+
+def test_a_value_alone_among_good_ones_is_found_as_well(moved: Import) -> None:
+    reasons = {
+        (kind, repr(value)): expected.reason
+        for kind, cases in CASES.items()
+        for value, expected in cases
+        if isinstance(expected, No)
+    }
+    found = moved.select(
+        "SELECT source_table, source_rowid, column_name, reason FROM legacy.import_quarantine"
+        " WHERE source_table LIKE 'alone %%' ORDER BY split_part(source_table, ' ', 2)::int",
+        (),
+    )
+    assert found == [
+        (f"alone {at}", 2, "a", reasons[kind, repr(value)])
+        for at, (kind, value) in enumerate(ALONE)
+    ]
+    for at in range(len(ALONE)):
+        assert moved.rows(f"alone {at}") == [(1, None), (3, None)]
 
 
 def test_what_is_in_quarantine_is_there_with_its_very_bytes(moved: Import) -> None:
@@ -301,6 +346,6 @@ def test_the_verdict_counts_what_is_in_quarantine(moved: Import) -> None:
     report = moved.said()
     count = sum(isinstance(expected, No) for cases in CASES.values() for _, expected in cases)
     assert (report.verdict, report.exit_code) == ("identical except quarantine", 3)
-    assert report.quarantined_total == count
+    assert report.quarantined_total == count + len(ALONE)
     assert report.proof
     assert report.proof.problems == ()

@@ -203,7 +203,12 @@ def of(columns: Sequence[tuple[str, Column]], different: Collection[str] = ()) -
 def _refused(name: str, column: Column) -> str:
     if column.type in TEXTS:
         # A blob is more than any text, and all blobs are at least this one.
-        return f"{name} >= x'' OR length({name}) > {LONGEST}"
+        # Of one that is too long the server would cut off spaces without a word.
+        longest = min(column.length or LONGEST, LONGEST)
+        if longest < len(LENGTHS):
+            # `_packer` has the lengths that fit.
+            longest = LONGEST
+        return f"{name} >= x'' OR length({name}) > {longest}"
     if column.type in MOMENTS:
         return f"{name} >= x''"
     return f"length({name}) > {LARGEST}" if column.type == "bytea" else ""

@@ -176,4 +176,6 @@ def _make(cursor: Cursor, move: Move, comment: str) -> None:
     table = state.name(move.schema, move.table)
     body = sql.SQL(", ").join([*columns, *key])
     cursor.execute(sql.SQL("CREATE TABLE {} ({})").format(table, body))
-    cursor.execute(sql.SQL("COMMENT ON TABLE {} IS %s").format(table), (comment,))
+    # Not with a parameter, for which a per cent sign in a name would be one.
+    remark = sql.SQL("COMMENT ON TABLE {} IS {}").format(table, sql.Literal(comment))
+    cursor.execute(remark)

@@ -215,7 +215,7 @@ def _columns(source: sqlite3.Connection, table: str) -> list[str]:
 def where(move: Move, row: int | Key) -> tuple[str, Sequence[int | str | bytes | None]]:
     """The condition that finds a row of the file, and its parameters."""
     if isinstance(row, int):
-        return f"{move.rowid} = ?", (row,)
+        return f"{quoted(str(move.rowid))} = ?", (row,)
     pairs = zip(map(quoted, move.source_key), row, strict=True)
     return " AND ".join(_equal(name, value) for name, value in pairs), row
 

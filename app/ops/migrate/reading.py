@@ -1,6 +1,5 @@
 """The file's side of the proof: the rows of a move, or of a range of its rowids, as tallies."""
 
-import json
 import operator
 import sqlite3
 import time
@@ -20,12 +19,12 @@ from app.ops.migrate.hashes import Hashes, Seeds
 from app.ops.migrate.plan import Link, Move
 
 # Of a batch: rows, and bytes where rows may be large.
-ROWS = 8192
-BYTES = 8_000_000
+ROWS = 4096
+BYTES = 2_000_000
 UNBOUNDED = {"bytea", "json", "jsonb", "text"}
 # A table is read by several at once, in ranges of about so many rows.
-ROWS_OF_RANGE = 25_000
-MOST_RANGES = 200
+ROWS_OF_RANGE = 10_000
+MOST_RANGES = 500
 # Where SQLite gives bytes that are no UTF-8, and Python was to make text of them.
 UNDECODABLE = "Could not decode to UTF-8"
 
@@ -38,8 +37,8 @@ class InvalidText(bytes):
 
 @dataclass(frozen=True)
 class Range:
-    """Rows of a move: those between two rowids, or all. `left_out` has the rowids, or the JSON of
-    the keys, of those that are in quarantine."""
+    """Rows of a move: those between two rowids, or all. `left_out` has the rowids, or the keys as
+    `key_of` makes them, of those that are in quarantine."""
 
     move: Move
     least: int | None
@@ -205,9 +204,19 @@ def _staying(columns: dict[str, Sequence[Any]], rows: Range) -> list[int]:
     return [at for at, one in enumerate(known) if one not in rows.left_out]
 
 
-def key_of(values: Sequence[Any]) -> str:
-    """A key of several values as one that can be compared, with numbers told from texts."""
-    return json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
+def key_of(values: Sequence[Any]) -> tuple[tuple[str, bytes], ...]:
+    """The kinds and bytes of a key's values, as the quarantine has them."""
+    return tuple(map(_kept, values))
+
+
+def _kept(value: Any) -> tuple[str, bytes]:
+    if isinstance(value, InvalidText):
+        return "text", value
+    if isinstance(value, bytes):
+        return "blob", value
+    if isinstance(value, str):
+        return "text", value.encode()
+    return "integer" if isinstance(value, int) else "real", repr(value).encode()
 
 
 def _batches(cursor: sqlite3.Cursor, weighed: list[int]) -> Iterator[list[Row]]:
@@ -267,9 +276,7 @@ class _Table:
         if not self.move.key:
             found.whole += self._tally_whole([read[link] for link in self.move.links], count)
         seeds = digests.seeds(count)
-        seeds_of_key = []
         for link in self.move.key:
-            seeds_of_key.append(seeds)
             seeds = read[link].of_rows(seeds)
         for link, tally in zip(self.move.links, found.columns, strict=True):
             column = read[link]

@@ -4,7 +4,7 @@ What is there already, made before an interruption, stays. Each step commits by 
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -83,9 +83,6 @@ class Rebuilder:
         chosen = [move for move in self.plan.moves if not move.is_kept]
         return sorted(chosen, key=lambda move: -move.rows)
 
-    def _names(self, move: Move) -> set[str]:
-        return {one.name for one in self.existing().tables[move.table].constraints}
-
     def _indexes(self, done: Said) -> None:
         buildings = list(self._buildings())
         refused = []
@@ -101,8 +98,9 @@ class Rebuilder:
         for building in refused:
             self._deduplicate(building)
         # The last step is short, and locks others out of the table.
+        existing = self.existing()
         for move in self._moves():
-            self._attach(move)
+            self._attach(move, {one.name for one in existing.tables[move.table].constraints})
 
     def _deduplicate(self, building: Building) -> None:
         self.violations().of_unique(building.move, building.name, building.statement)
@@ -120,17 +118,24 @@ class Rebuilder:
                 if constraint.index and ONLY not in constraint.index:
                     yield Building(move, constraint.name, constraint.index, constraint)
                 elif constraint.index or constraint.type == "exclusion":
-                    statement = add(self.into, move.table, [constraint]).as_string(self.database)
-                    yield Building(move, constraint.name, statement)
+                    yield Building(move, constraint.name, self._added(move, constraint))
             for index in table.indexes:
                 if index.name not in names:
                     statement = index.definition.replace(ONLY, " ON ", 1)
                     yield Building(move, index.name, statement)
 
-    def _attach(self, move: Move) -> None:
-        names = self._names(move)
+    def _added(self, move: Move, constraint: target.Constraint) -> str:
+        # Without the schema, as statements for indexes are: it must do for a copy as well.
+        made = sql.SQL("ALTER TABLE {} ADD CONSTRAINT {} {}").format(
+            sql.Identifier(move.table),
+            sql.Identifier(constraint.name),
+            sql.SQL(constraint.definition),
+        )
+        return made.as_string(self.database)
+
+    def _attach(self, move: Move, existing: Collection[str]) -> None:
         for constraint in self.saved.tables[move.table].constraints:
-            if constraint.index and constraint.name not in names:
+            if constraint.index and constraint.name not in existing:
                 self._execute(attach(self.into, move.table, constraint).as_string(self.database))
 
     def _execute(self, statement: str) -> None:

@@ -33,7 +33,7 @@ def expected(cursor: Cursor, plan: Plan) -> str:
         ((size,),) = cursor.fetchall()
         total += size
     return (
-        f"the rows and their indexes took {total / 1_000_000:,.0f} MB of PostgreSQL; the import "
+        f"the rows and their indexes took {total / 1_000_000:,.0f} MB of PostgreSQL; an import "
         f"needs as much, about as much again for its journal until that is recycled, and about "
         f"the time below"
     )

@@ -6,6 +6,7 @@ hash of a value starts from the hash of its row's key, so that nothing can stand
 row without a key has a sum of its own instead, in a `ColumnProof` without names.
 """
 
+import gc
 import multiprocessing
 import os
 import sqlite3
@@ -83,15 +84,19 @@ def _compare(
     tables = []
     problems: list[str] = []
     with _reading(plan, file, quarantine, jobs) as reads:
-        for move, expected in zip(plan.moves, quarantine, strict=True):
-            began = time.monotonic()
-            found = aggregates.find(cursor, move)
-            seconds = time.monotonic() - began
+        # The server does its part while the processes do theirs.
+        asked = [_ask(cursor, move) for move in plan.moves]
+        for move, expected, (found, seconds) in zip(plan.moves, quarantine, asked, strict=True):
             tallies = reads[move]()
             table = _table(move, tallies, found, seconds)
             tables.append(table)
             problems += _problems(table, tallies, len(expected))
     return tables, problems
+
+
+def _ask(cursor: Cursor, move: Move) -> tuple[Found, float]:
+    began = time.monotonic()
+    return aggregates.find(cursor, move), time.monotonic() - began
 
 
 @contextmanager
@@ -108,15 +113,20 @@ def _reading(
             here = _Here(connection, plan.encoding)
             yield {move: here.read(some) for move, some in ranges.items()}
             return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, _begin, (file, plan.encoding)) as pool:
+    with pool(file, plan.encoding, jobs) as started:
         futures = {
-            move: [pool.submit(_tallies, one) for one in some] for move, some in ranges.items()
+            move: [started.submit(_tallies, one) for one in some] for move, some in ranges.items()
         }
         try:
             yield {move: _summing(some) for move, some in futures.items()}
         finally:
-            pool.shutdown(cancel_futures=True)
+            started.shutdown(cancel_futures=True)
+
+
+def pool(file: Path, encoding: str, jobs: int) -> ProcessPoolExecutor:
+    """Processes that read the file, and end with this one however it ends."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, context, _begin, (file, encoding))
 
 
 @dataclass(frozen=True)
@@ -151,6 +161,8 @@ def _begin(file: Path, encoding: str) -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    # Millions of values come and go here, and none of them in circles.
+    gc.disable()
     _process.append(_Here(reading.opened(file), encoding))
 
 

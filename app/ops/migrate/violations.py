@@ -1,5 +1,6 @@
 """Rows that a constraint refuses, found all at once in the target, and moved to quarantine."""
 
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,9 +15,13 @@ from app.ops.migrate import quarantine, state, target
 from app.ops.migrate.catalogue import quoted
 from app.ops.migrate.plan import MARK, Move, Plan
 from app.ops.migrate.quarantine import Key, Refusal
+from app.ops.migrate.rows import MARK_COLUMN
+from app.ops.migrate.target import Column
 
 # Rows that are looked for in the file and deleted at once.
 BATCH = 1_000
+DEFERRAL = re.compile(" DEFERRABLE( INITIALLY DEFERRED)?$")
+TEXTS = {"text", "varchar"}
 # Answers about parents that are kept: children of one parent come together.
 REMEMBERED = 10_000
 
@@ -45,7 +50,7 @@ class Violations:
         statement = sql.SQL("SELECT {} FROM {} t WHERE NOT ({})").format(
             _identity(move), table, sql.SQL(condition)
         )
-        reason = f"breaks the rule {constraint.name}: {condition}"
+        reason = f"breaks the rule {constraint.name}: {condition[1:-1]}"
         return self._move(move, statement, lambda _row: reason, table)
 
     def of_unique(self, move: Move, name: str, statement: str) -> int:
@@ -65,11 +70,12 @@ class Violations:
             cursor.execute(
                 sql.SQL("CREATE TEMP TABLE {} (LIKE {})").format(sql.Identifier(move.table), table)
             )
-            cursor.execute(statement)
+            # Rows are refused one by one, not at the end.
+            cursor.execute(DEFERRAL.sub("", statement))
             cursor.execute(
                 sql.SQL(
                     "INSERT INTO {} SELECT * FROM {} ORDER BY {} ON CONFLICT DO NOTHING"
-                ).format(copy, table, state.names(_names(move)))
+                ).format(copy, table, sql.SQL(", ").join(map(_exactly, _columns(move))))
             )
         found = sql.SQL(
             "SELECT {} FROM {} t WHERE NOT EXISTS (SELECT FROM {} other WHERE {})"
@@ -214,17 +220,34 @@ def _identity(move: Move) -> sql.Composed:
     return sql.SQL(", ").join(sql.SQL("t.{}").format(sql.Identifier(one)) for one in _names(move))
 
 
+def _columns(move: Move) -> list[Column]:
+    return [MARK_COLUMN] if move.is_marked else [link.column for link in move.key]
+
+
+def _exactly(column: Column, prefix: str = "") -> sql.Composed:
+    """In a collation of which no two texts are the same, as the column's own may have them."""
+    ending = sql.SQL(' COLLATE "C"' if column.type in TEXTS else "")
+    return sql.SQL("{}{}{}").format(sql.SQL(prefix), sql.Identifier(column.name), ending)
+
+
 def _same(move: Move) -> sql.Composed:
-    return sql.SQL(" AND ").join(
-        sql.SQL("other.{0} = t.{0}").format(sql.Identifier(one)) for one in _names(move)
-    )
+    """By the column's own collation as well, for which there may be an index."""
+    parts = [
+        sql.SQL("other.{0} = t.{0} AND {1} = {2}").format(
+            sql.Identifier(one.name), _exactly(one, "other."), _exactly(one, "t.")
+        )
+        for one in _columns(move)
+    ]
+    return sql.SQL(" AND ").join(parts)
 
 
 def _delete(
     cursor: Cursor, move: Move, rows: Sequence[tuple[Any, ...]], table: sql.Composable
 ) -> None:
     key = sql.SQL(", ").join(map(sql.Identifier, _names(move)))
-    statement = sql.SQL("DELETE FROM {} WHERE ({}) IN %s").format(table, key)
+    exact = sql.SQL(", ").join(map(_exactly, _columns(move)))
     # A list of one value in parentheses is that value to SQL.
-    values = tuple(row if len(row) > 1 else row[0] for row in rows)
-    cursor.execute(statement, (values,))
+    values = sql.Literal(tuple(row if len(row) > 1 else row[0] for row in rows))
+    # Not with parameters, for which a per cent sign in a name would be one.
+    statement = sql.SQL("DELETE FROM {0} WHERE ({1}) IN {3} AND ({2}) IN {3}")
+    cursor.execute(statement.format(table, key, exact, values))
