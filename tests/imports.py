@@ -10,7 +10,7 @@ import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from app.ops.migrate import addresses, importing
+from app.ops.migrate import connections, importing
 from app.ops.migrate.importing import Options
 from app.ops.migrate.progress import Silence
 from app.ops.migrate.results import Report
@@ -93,8 +93,8 @@ def prepared(servers: Servers, folder: Path) -> Iterator[Import]:
         settings = databases.settings_of(servers, name)
         options = Options(
             source=folder / "old.db",
-            dsn=addresses.dsn(settings),
-            shown=addresses.shown(settings),
+            dsn=connections.dsn(settings),
+            shown=connections.shown(settings),
             jobs=1,
         )
         connection = psycopg2.connect(options.dsn)

@@ -13,7 +13,7 @@ from app.db.init import init_db
 from app.db.session import Database
 from app.errors import InvalidInput
 from app.ops import old_keys
-from app.ops.migrate import addresses, importing, page, report, retry, rules
+from app.ops.migrate import connections, importing, page, report, retry, rules
 from app.ops.migrate.importing import Options
 from app.ops.migrate.plans import Rules
 from app.ops.migrate.results import EXIT_CODES
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _retry(loaded: Settings, no_init: bool) -> int:
-    found = retry.retry(addresses.dsn(loaded), Rules() if no_init else rules.rules())
+    found = retry.retry(connections.dsn(loaded), Rules() if no_init else rules.rules())
     remarks = [] if no_init else _adopt_keys(loaded)
     put_back = report.counted(found.put_back, "row")
     output.say(f"put back: {put_back}; left in quarantine: {found.left_total:,}")
@@ -110,8 +110,8 @@ def _adopt_keys(loaded: Settings) -> list[str]:
 def _options(options: argparse.Namespace, loaded: Settings) -> Options:
     return Options(
         source=options.source,
-        dsn=addresses.dsn(loaded),
-        shown=addresses.shown(loaded),
+        dsn=connections.dsn(loaded),
+        shown=connections.shown(loaded),
         rules=Rules() if options.no_init else rules.rules(),
         initialize=None if options.no_init else lambda: _initialize(loaded),
         is_dry_run=options.dry_run,

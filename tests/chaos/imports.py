@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 from psycopg2 import sql
 
-from app.ops.migrate import addresses
+from app.ops.migrate import connections
 from tests import commands, databases, sources
 from tests.chaos import endings, old_school
 from tests.chaos.endings import Ending
@@ -51,7 +51,7 @@ class Case:
 
     @property
     def dsn(self) -> str:
-        return addresses.dsn(databases.settings_of(self.server.servers, self.database))
+        return connections.dsn(databases.settings_of(self.server.servers, self.database))
 
     def options(self, begin: str) -> str:
         return json.dumps(

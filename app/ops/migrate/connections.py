@@ -8,8 +8,12 @@ from contextlib import contextmanager
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import make_dsn
+from sqlalchemy import make_url
 
+from app.db import engine
 from app.errors import AppError, Conflict, InvalidInput, Unavailable
+from app.settings import Settings
 
 # An index of a large table takes long; a lock that the service's own sessions hold should not.
 LOCK_TIMEOUT_MS = 30_000
@@ -35,6 +39,41 @@ class ConnectionLost(Unavailable):
 
 class ProcessLost(Conflict):
     """A process of the import was ended from outside; run the command again with --resume."""
+
+
+def dsn(settings: Settings) -> str:
+    """How to reach the target as the owner, with the password in it.
+
+    Raises:
+        InvalidInput: the settings name no PostgreSQL.
+    """
+    url = engine.url(settings, owner=True)
+    if url.get_backend_name() != "postgresql":
+        raise InvalidInput(
+            "the target must be PostgreSQL: set DATABASE_HOST and its passwords, "
+            "or say --to postgresql://USER:PASSWORD@HOST/DATABASE"
+        )
+    options = " ".join(f"-c {name}={value}" for name, value in OPTIONS.items())
+    parts = {
+        "host": url.host,
+        "port": url.port,
+        "user": url.username,
+        "password": url.password,
+        "dbname": url.database,
+        "connect_timeout": settings.database_connect_timeout_s,
+        "application_name": PROGRAM,
+        "options": options,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 4,
+        **{name: str(value) for name, value in url.query.items() if name != "application_name"},
+    }
+    return make_dsn(**{name: str(value) for name, value in parts.items() if value is not None})
+
+
+def shown(settings: Settings) -> str:
+    """The target without the password."""
+    return make_url(engine.url(settings, owner=True)).render_as_string(hide_password=True)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from app.db.init import init_db, require_head
 from app.db.sqlite import files, meanings
 from app.errors import InvalidInput, Unavailable
 from app.ops.migrate import (
-    addresses,
+    connections,
     export_files,
     export_rows,
     plans,
@@ -86,7 +86,7 @@ def export(settings: Settings, file: Path, *, address: str | None = None) -> Exp
             init_db(_embedded(settings, folder), seeds=False)
             with export_files.writing(folder / export_files.NAME) as new:
                 written = export_rows.write(cursor, new, remarks)
-            dsn = addresses.dsn(_source(settings, address))
+            dsn = connections.dsn(_source(settings, address))
             proof = _prove(cursor, dsn, folder / export_files.NAME, written)
     finally:
         direct.dispose()
