@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from app.ops.migrate import catalogue, target
 from app.ops.migrate.catalogue import quoted
+from app.ops.migrate.plan import Plan
 
 # What PostgreSQL takes of a name, in bytes; it cuts the rest off with no more than a notice.
 LONGEST_NAME = 63
@@ -72,6 +73,19 @@ def short(name: str, taken: set[str]) -> str:
         number += 1
         made = _cut(name, f"_{number}")
     return made
+
+
+def comments(found: catalogue.Catalogue, plan: Plan) -> dict[str, str]:
+    """What the tables that are kept were in the file, as SQL."""
+    whole = {
+        move.source for move in plan.moves if move.is_kept and len(plan.of_source(move.source)) == 1
+    }
+    texts = {}
+    for table in found.tables:
+        statements = [table.sql, *(one.sql for one in table.indexes if one.sql)]
+        lacking = f'-- columns of "{table.name}" that the target lacks\n'
+        texts[table.name] = ("" if table.name in whole else lacking) + ";\n".join(statements)
+    return texts
 
 
 def _cut(name: str, ending: str) -> str:

@@ -10,10 +10,10 @@ from app.errors import Conflict
 from app.ops.migrate import quarantine, state, target
 from app.ops.migrate.plan import MARK, Move, Plan
 
-TRIGGERS = """
-SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal
-    AND tgenabled <> 'D')
+EXISTING_TRIGGERS = """
+SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal
 """
+TRIGGER_MODES = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE"}
 
 
 class TargetNotEmpty(Conflict):
@@ -53,7 +53,8 @@ def prepare(cursor: Cursor, saved: target.Catalogue, plan: Plan, comments: dict[
     _drop_foreign_keys(cursor, saved, loaded)
     for name in loaded:
         _drop_rest(cursor, saved.schema, saved.tables[name])
-        _disable_triggers(cursor, saved.schema, name)
+        if saved.tables[name].triggers:
+            _alter(cursor, saved.schema, name, "DISABLE TRIGGER USER")
     for table, column, expression in plan.defaults:
         _set_default(cursor, saved.schema, table, column, expression)
     _make_kept(cursor, plan, comments)
@@ -93,7 +94,7 @@ def finish(cursor: Cursor, saved: target.Catalogue, plan: Plan) -> None:
     for table, column, _ in plan.defaults:
         _alter(cursor, saved.schema, table, "ALTER COLUMN {} DROP DEFAULT", column)
     for name in _loaded(plan):
-        _alter(cursor, saved.schema, name, "ENABLE TRIGGER USER")
+        _restore_triggers(cursor, saved.schema, saved.tables[name])
 
 
 def put_back(cursor: Cursor, saved: target.Catalogue) -> None:
@@ -139,14 +140,20 @@ def _drop_rest(cursor: Cursor, schema: str, table: target.Table) -> None:
         # A check may be written otherwise when it is made again, and costs little.
         if constraint.type not in {"foreign key", "check"}:
             _alter(cursor, schema, table.name, "DROP CONSTRAINT IF EXISTS {}", constraint.name)
-    for index in table.indexes:
-        cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(state.name(schema, index.name)))
+    # An interrupted import may have made a constraint's index and not yet the constraint.
+    made = [one.name for one in table.constraints if one.index]
+    for name in [*made, *(one.name for one in table.indexes)]:
+        cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(state.name(schema, name)))
 
 
-def _disable_triggers(cursor: Cursor, schema: str, table: str) -> None:
-    cursor.execute(TRIGGERS, (state.name(schema, table).as_string(cursor),))
-    if cursor.fetchall() == [(True,)]:
-        _alter(cursor, schema, table, "DISABLE TRIGGER USER")
+def _restore_triggers(cursor: Cursor, schema: str, table: target.Table) -> None:
+    cursor.execute(EXISTING_TRIGGERS, (state.name(schema, table.name).as_string(cursor),))
+    # A dry run's tables have none.
+    existing = {name for (name,) in cursor.fetchall()}
+    for trigger in table.triggers:
+        if trigger.name in existing:
+            action = f"{TRIGGER_MODES[trigger.mode]} TRIGGER {{}}"
+            _alter(cursor, schema, table.name, action, trigger.name)
 
 
 def _alter(cursor: Cursor, schema: str, table: str, action: str, *names: str) -> None:

@@ -10,8 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from app.ops.migrate import connections, keeping, packing, quarantine, state, streams, target
-from app.ops.migrate.importing import alone
+from app.ops.migrate import alone, connections, keeping, packing, quarantine, state, streams, target
 from app.ops.migrate.load import Refused, fields, of_server
 from app.ops.migrate.plan import LEGACY, Link
 from app.ops.migrate.plans import Rules
@@ -51,24 +50,24 @@ def retry(dsn: str, rules: Rules) -> Retried:
     Raises:
         AppError: the database can't be used, or an import is under way.
     """
-    try:
-        with connections.opened(dsn, ("public",)) as connection, alone(connection):
-            with connection, connection.cursor() as cursor:
-                state.require_finished(cursor)
-                if not quarantine.exists(cursor, LEGACY):
-                    return Retried(0, (), 0)
-            return _Retry(connection, dsn, rules).run()
-    except psycopg2.Error as error:
-        meant = connections.meaning(error)
-        if meant is None:
-            raise
-        raise meant from error
+    with connections.explained(), connections.opened(dsn, ("public",)) as connection:
+        alone.require(connection)
+        with connection, connection.cursor() as cursor:
+            state.require_finished(cursor)
+            if not quarantine.exists(cursor, LEGACY):
+                return Retried(0, (), 0)
+        with connections.opened(dsn, ("public",)) as asking:
+            # A value that is refused shall not spoil what comes after it.
+            asking.autocommit = True
+            return _Retry(connection, asking, rules).run()
 
 
 class _Retry:
-    def __init__(self, connection: Connection, dsn: str, rules: Rules) -> None:
+    """`asking` is another connection than the one that rows go over."""
+
+    def __init__(self, connection: Connection, asking: Connection, rules: Rules) -> None:
         self._connection = connection
-        self._dsn = dsn
+        self._asking = asking
         self._rules = rules
         self._catalogues: dict[str, target.Catalogue] = {}
 
@@ -103,15 +102,15 @@ class _Retry:
     def _insert(self, cursor: Cursor, number: int, source: str, schema: str, table: str) -> None:
         values = self._values(cursor, number)
         links = self._links(cursor, source, schema, table, values)
+        given = [values[link.source] for link in links]
         columns = [link.column for link in links]
-        with connections.opened(self._dsn, ("public",)) as asking, asking.cursor() as asked:
+        if schema != LEGACY:
+            for column, value in self._defaults(cursor, table, columns):
+                columns.append(column)
+                given.append(value)
+        with self._asking.cursor() as asked:
             row = list(
-                fields(
-                    links,
-                    columns,
-                    [values[link.source] for link in links],
-                    lambda column, shown: of_server(asked, column, shown),
-                )
+                fields(links, columns, given, lambda *value: of_server(asked, *value)),
             )
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
             state.name(schema, table), state.names([column.name for column in columns])
@@ -122,7 +121,13 @@ class _Retry:
 
     def _values(self, cursor: Cursor, number: int) -> dict[str, Value]:
         cursor.execute(state.at(LEGACY, VALUES), (number,))
-        return {name: _value(kind, value) for name, kind, value in cursor.fetchall()}
+        found = {}
+        for name, kind, value in cursor.fetchall():
+            try:
+                found[name] = _value(kind, value)
+            except ValueError as error:
+                raise Refused(name, f"its value in quarantine is no {kind}") from error
+        return found
 
     def _links(
         self, cursor: Cursor, source: str, schema: str, table: str, values: dict[str, Value]
@@ -137,6 +142,20 @@ class _Retry:
             elif schema != LEGACY:
                 links += [Link(name, columns[to], how) for to, how in made if to in columns]
         return links
+
+    def _defaults(
+        self, cursor: Cursor, table: str, given: Sequence[Column]
+    ) -> list[tuple[Column, Value]]:
+        """Of columns that must have a value, and that files from before them lack."""
+        columns = self._columns(cursor, "public", table)
+        names = {one.name for one in given}
+        found = []
+        for (of_table, name), expression in self._rules.defaults.items():
+            if of_table == table and name in columns and name not in names:
+                cursor.execute(f"SELECT ({expression})::text")
+                ((value,),) = cursor.fetchall()
+                found.append((columns[name], value))
+        return found
 
     def _columns(self, cursor: Cursor, schema: str, table: str) -> dict[str, Column]:
         if schema not in self._catalogues:

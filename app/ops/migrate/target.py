@@ -73,7 +73,7 @@ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
 ORDER BY c.relname, a.attname
 """
 
-# What goes with a constraint, index or trigger and must be said again after it was made anew.
+# What goes with a constraint or index and must be said again after it was made anew.
 AFTERWARDS = """
 SELECT c.relname, what.statement
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -92,14 +92,17 @@ CROSS JOIN LATERAL (
     WHERE x.indrelid = c.oid AND CASE said.kind WHEN 'replica' THEN x.indisreplident
         WHEN 'cluster' THEN x.indisclustered
         ELSE obj_description(i.oid, 'pg_class') IS NOT NULL END
-    UNION ALL
-    SELECT format('ALTER TABLE %%I.%%I %%s TRIGGER %%I', n.nspname, c.relname,
-        CASE t.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA'
-            ELSE 'ENABLE ALWAYS' END, t.tgname)
-    FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgenabled <> 'O'
 ) AS what (statement)
 WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
 ORDER BY c.relname, what.statement
+"""
+
+TRIGGERS = """
+SELECT c.relname, t.tgname, t.tgenabled
+FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = %s::regnamespace AND NOT t.tgisinternal AND NOT c.relispartition
+ORDER BY c.relname, t.tgname
 """
 
 # The four bytes of a length that varlena types store in the modifier.
@@ -163,15 +166,24 @@ class Sequence:
 
 
 @dataclass(frozen=True)
+class Trigger:
+    """`mode` is the catalog's letter for when it runs: O as made, D never, R and A for replicas."""
+
+    name: str
+    mode: str
+
+
+@dataclass(frozen=True)
 class Table:
     name: str
     columns: tuple[Column, ...]
     constraints: tuple[Constraint, ...]
     indexes: tuple[Index, ...]
     sequences: tuple[Sequence, ...]
-    # Statements: comments on constraints and indexes, what an index serves for beside finding
-    # rows, and how triggers are enabled that aren't in the usual way.
+    # Statements: comments on constraints and indexes, and what an index serves for beside finding
+    # rows.
     afterwards: tuple[str, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -206,6 +218,7 @@ def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
     indexes = _grouped(_rows(cursor, INDEXES, schema), Index)
     sequences = _grouped(_rows(cursor, SEQUENCES, schema), Sequence)
     afterwards = _grouped(_rows(cursor, AFTERWARDS, schema), str)
+    triggers = _grouped(_rows(cursor, TRIGGERS, schema), Trigger)
     tables = {
         name: Table(
             name=name,
@@ -214,6 +227,7 @@ def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
             indexes=indexes.get(name, ()),
             sequences=sequences.get(name, ()),
             afterwards=afterwards.get(name, ()),
+            triggers=triggers.get(name, ()),
         )
         for name in columns
     }
