@@ -13,7 +13,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from app.ops.migrate import target, verify
 from app.ops.migrate.catalogue import quoted
-from app.ops.migrate.plan import Link, Move, Plan
+from app.ops.migrate.plan import LEGACY, Link, Move, Plan
 from app.ops.migrate.results import Proof
 from tests import databases
 from tests.servers import HOST, Servers
@@ -63,7 +63,7 @@ class Sides:
                 "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
             ).fetchall()
             moves = [_move(connection, name, found.tables[name]) for (name,) in names]
-        return Plan(self.encoding, tuple(moves), ())
+        return Plan(self.encoding, tuple(moves), (), LEGACY)
 
     def prove(self, plan: Plan | None = None, jobs: int = 1) -> Proof:
         saved = self.saved or self.catalogue()

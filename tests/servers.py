@@ -147,8 +147,9 @@ class Crashing:
     def run(self, *command: str) -> str:
         """Runs a command beside the server, and gives what it says."""
         code, said = self.container.exec_run(list(command))
+        assert isinstance(said, bytes)
         assert code == 0, said.decode()
-        return str(said.decode())
+        return said.decode()
 
     def kill(self) -> None:
         """All of it at once, as when the machine loses its power, and starts it again."""

@@ -12,7 +12,7 @@ OWN = {"import_reports", "import_quarantine", "import_quarantine_values"}
 TABLES = """
 SELECT schemaname, tablename FROM pg_tables WHERE schemaname IN ('public', 'legacy') ORDER BY 1, 2
 """
-ROWS = "SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE \"C\")) FROM {} t"
+ROWS = 'SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text COLLATE "C")) FROM {} t'
 SEQUENCES = """
 SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1
 """
@@ -54,5 +54,7 @@ def of(server: Crashing, name: str) -> Ending:
 def _schema(server: Crashing, name: str) -> str:
     dumped = server.run("pg_dump", "--username", "postgres", "--schema-only", name)
     # A key that pg_dump draws for each call.
-    lines = [one for one in dumped.splitlines() if not one.startswith(("\\restrict", "\\unrestrict"))]
+    lines = [
+        one for one in dumped.splitlines() if not one.startswith(("\\restrict", "\\unrestrict"))
+    ]
     return "\n".join(lines)

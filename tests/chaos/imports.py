@@ -180,10 +180,12 @@ def prepare(server: Crashing) -> None:
     """Makes the database that those of the cases are copies of."""
     with databases.superuser(server.servers) as connection, connection.cursor() as cursor:
         databases.copy(cursor, "mindgraph", TEMPLATE)
-    with databases.superuser(server.servers, TEMPLATE) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute("SET ROLE mindgraph_owner")
-            cursor.execute(old_school.TARGET)
+    with (
+        databases.superuser(server.servers, TEMPLATE) as connection,
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("SET ROLE mindgraph_owner")
+        cursor.execute(old_school.TARGET)
 
 
 @contextmanager
@@ -208,7 +210,9 @@ def case(server: Crashing, folder: Path, journal: str, **changes: Any) -> Iterat
 def content(folder: Path) -> dict[str, bytes]:
     """The file and its journal; an empty journal and the shared index hold nothing of it."""
     return {
-        name: raw for name, raw in sources.state(folder).items() if raw and not name.endswith("-shm")
+        name: raw
+        for name, raw in sources.state(folder).items()
+        if raw and not name.endswith("-shm")
     }
 
 

@@ -101,7 +101,10 @@ def _rows(chance: random.Random) -> Iterator[tuple[str, list[tuple[object, ...]]
     )
     yield (
         "captchas",
-        [(f"{number:06}", "2024-01-01 00:00:00", bytes([number % 256]) * 20) for number in range(CAPTCHAS)],
+        [
+            (f"{number:06}", "2024-01-01 00:00:00", bytes([number % 256]) * 20)
+            for number in range(CAPTCHAS)
+        ],
     )
 
 

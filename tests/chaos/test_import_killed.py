@@ -75,7 +75,9 @@ def play(
             accident = chance.choice(accidents)
             done = imports.disturbed(case, begin, accident, moment, chance)
             check_code(done)
-            begin = chance.choice(["resume", "resume", "restart"]) if case.is_unfinished() else "resume"
+            begin = (
+                chance.choice(["resume", "resume", "restart"]) if case.is_unfinished() else "resume"
+            )
             phase = chance.choice(PHASES)
         done = imports.finish(case, begin)
         assert done.process.returncode == 3, done.said

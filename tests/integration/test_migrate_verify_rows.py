@@ -6,7 +6,7 @@ from psycopg2.extensions import connection as Connection  # noqa: N812
 
 from app.ops.migrate import verify
 from app.ops.migrate.catalogue import quoted
-from app.ops.migrate.plan import Link, Move, Plan
+from app.ops.migrate.plan import LEGACY, Link, Move, Plan
 from tests.proofs import Rows, Sides, different, people, sides
 
 __all__ = ["sides"]
@@ -136,7 +136,7 @@ def test_what_is_made_of_a_text_is_compared(sides: Sides) -> None:
         Link("key", columns["prefix"], "prefix"),
     )
     move = Move("t", "public", "t", links, "id", ("id",), (number,), 2)
-    plan = Plan("UTF-8", (move,), ())
+    plan = Plan("UTF-8", (move,), (), LEGACY)
     assert sides.prove(plan).problems == ()
     sides.on_server("UPDATE t SET prefix = 'shor' WHERE id = 2")
     assert different(sides.prove(plan)) == ["t.prefix"]

@@ -1,6 +1,8 @@
 """Connections to the target as an import needs them: its owner's, direct, and patient."""
 
+import sqlite3
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 
 import psycopg2
@@ -10,11 +12,13 @@ from psycopg2.extensions import make_dsn
 from sqlalchemy import make_url
 
 from app.db import engine
-from app.errors import AppError, InvalidInput, Unavailable
+from app.errors import AppError, Conflict, InvalidInput, Unavailable
 from app.settings import Settings
 
 # An index of a large table takes long; a lock that the service's own sessions hold should not.
 LOCK_TIMEOUT_MS = 30_000
+# All connections of imports have this name, and no others.
+PROGRAM = "mindgraph-import"
 # More is faster for indexes; several are made at once.
 MAINTENANCE_WORK_MEM = "256MB"
 OPTIONS = {
@@ -31,6 +35,10 @@ OPTIONS = {
 
 class ConnectionLost(Unavailable):
     """The connection to PostgreSQL is gone; run the command again with --resume."""
+
+
+class ProcessLost(Conflict):
+    """A process of the import was ended from outside; run the command again with --resume."""
 
 
 def dsn(settings: Settings) -> str:
@@ -53,12 +61,12 @@ def dsn(settings: Settings) -> str:
         "password": url.password,
         "dbname": url.database,
         "connect_timeout": settings.database_connect_timeout_s,
-        "application_name": "mindgraph-import",
+        "application_name": PROGRAM,
         "options": options,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 4,
-        **{name: str(value) for name, value in url.query.items()},
+        **{name: str(value) for name, value in url.query.items() if name != "application_name"},
     }
     return make_dsn(**{name: str(value) for name, value in parts.items() if value is not None})
 
@@ -85,10 +93,40 @@ def opened(target: str, search_path: Sequence[str]) -> Iterator[Connection]:
         connection.close()
 
 
+@contextmanager
+def explained() -> Iterator[None]:
+    """Raises what people should be told instead of errors of the driver."""
+    try:
+        yield
+    except (psycopg2.Error, sqlite3.Error, BrokenProcessPool) as error:
+        meant = meaning(error)
+        if meant is None:
+            raise
+        raise meant from error
+
+
 def meaning(error: Exception) -> AppError | None:
     """What people should be told; None for a bug."""
     if isinstance(error, AppError):
         return error
+    if isinstance(error, BrokenProcessPool):
+        return ProcessLost()
+    if isinstance(error, sqlite3.OperationalError | sqlite3.DatabaseError):
+        return _of_file(error)
+    return _of_server(error)
+
+
+def _of_file(error: sqlite3.Error) -> AppError | None:
+    """Of a file that could be read when the import began; its disk, or the network, failed."""
+    if isinstance(error, sqlite3.ProgrammingError | sqlite3.IntegrityError):
+        return None
+    return InvalidInput(
+        f"the SQLite file can't be read any more ({error}); see to its disk, and run the command "
+        f"again with --resume"
+    )
+
+
+def _of_server(error: Exception) -> AppError | None:
     if isinstance(error, psycopg2.errors.LockNotAvailable):
         return Unavailable(
             "another session holds a lock on the target's tables for too long: stop the service "

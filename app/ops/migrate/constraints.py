@@ -37,6 +37,7 @@ def _counts(saved: target.Catalogue) -> dict[str, int]:
         "constraints": sum(len(one.constraints) for one in tables),
         "indexes": sum(len(one.indexes) for one in tables),
         "sequences": sum(len(one.sequences) for one in tables),
+        "triggers": sum(len(one.triggers) for one in tables),
     }
 
 
@@ -46,6 +47,10 @@ def _differences(before: Table, after: Table) -> Iterator[str]:
     yield from _compared("constraint", before.constraints, after.constraints)
     yield from _compared("index", before.indexes, after.indexes)
     yield from _compared("sequence", before.sequences, after.sequences)
+    for statement in before.afterwards:
+        if statement not in after.afterwards:
+            yield f"this is no longer so: {statement}"
+    yield from _compared("trigger", before.triggers, after.triggers)
 
 
 def _compared(kind: str, before: Sequence[Any], after: Sequence[Any]) -> Iterator[str]:

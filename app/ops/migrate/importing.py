@@ -2,51 +2,46 @@
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-import psycopg2
-from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from app import clock
 from app.errors import Conflict
 from app.ops.migrate import (
+    alone,
     catalogue,
     connections,
     history,
+    keeping,
     plans,
     prepare,
+    proving,
     quarantine,
+    rehearsal,
     rows,
     schema,
     sequences,
+    snapshots,
     sources,
     state,
+    statistics,
     target,
 )
-from app.ops.migrate.plan import LEGACY, Move, Plan
+from app.ops.migrate.plan import LEGACY, Plan
 from app.ops.migrate.plans import Rules
 from app.ops.migrate.progress import Progress
 from app.ops.migrate.rebuild import Rebuilder
 from app.ops.migrate.results import Proof, Report
 from app.ops.migrate.sources import Chosen
-from app.ops.migrate.verify import verify
 from app.ops.migrate.workers import Task
 
-# "MindMove" as eight bytes, which no other program on this database uses.
-KEY = int.from_bytes(b"MindMove", "big")
 # Rows of a part: small enough that one that is done again costs little.
 PART_ROWS = 25_000
-REHEARSAL = "import_dry_run"
-
-
-class ImportRunning(Conflict):
-    """Another import into this database is running."""
 
 
 class BadRow(Conflict):
@@ -77,26 +72,13 @@ def run(options: Options, progress: Progress) -> Report:
         AppError: nothing was changed, or what was done is kept for --resume; the message says
             which, and what helps.
     """
-    try:
-        with connections.opened(options.dsn, (options.schema,)) as connection, alone(connection):
-            return _Import(options, progress, connection).run()
-    except psycopg2.Error as error:
-        meant = connections.meaning(error)
-        if meant is None:
-            raise
-        raise meant from error
-
-
-@contextmanager
-def alone(connection: Connection) -> Iterator[None]:
-    """One import at a time. Raises ImportRunning."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (KEY,))
-        ((taken,),) = cursor.fetchall()
-    connection.commit()
-    if not taken:
-        raise ImportRunning("another import into this database is running; wait for its end")
-    yield
+    with (
+        connections.explained(),
+        connections.opened(options.dsn, (options.schema,)) as connection,
+    ):
+        alone.require(connection)
+        rehearsal.forget(connection)
+        return _Import(options, progress, connection).run()
 
 
 class _Import:
@@ -121,10 +103,17 @@ class _Import:
         with ExitStack() as stack:
             with self._phase("checking the file"):
                 goes_on = interrupted if options.begin == "resume" else None
-                chosen = sources.choose(options.source, goes_on, options.jobs, stack)
-            self._remarks += chosen.remarks
+                chosen = self._chosen(goes_on, stack)
             job = self._prepared(chosen, interrupted)
             return self._carry_out(job)
+
+    def _chosen(self, goes_on: state.State | None, stack: ExitStack) -> Chosen:
+        options = self._options
+        if goes_on:
+            return sources.again(options.source, options.shown, goes_on, options.jobs, stack)
+        chosen = sources.choose(options.source, options.shown, options.jobs, stack)
+        self._remarks += chosen.remarks
+        return chosen
 
     def _initialize(self) -> None:
         initialize = self._options.initialize
@@ -148,39 +137,59 @@ class _Import:
                 f"an import of {found.source} into this database was interrupted: go on with it "
                 f"by --resume, or begin anew by --restart"
             )
+        if found.is_given_up and self._options.begin == "resume":
+            raise state.ImportInterrupted(
+                f"the import of {found.source} into this database was given up at a row that can't "
+                f"be stored: begin anew by --restart"
+            )
         return found
 
     def _finished(self) -> Report | None:
+        path = self._options.source
         with self._transaction() as cursor:
-            return history.find(cursor, LEGACY, sources.fingerprint(self._options.source))
+            found = history.find(cursor, LEGACY, sources.fingerprint(path))
+        if found:
+            # Of an import that was killed when all was done.
+            snapshots.remove(sources.place(path, self._options.shown))
+        return found
 
     def _prepared(self, chosen: Chosen, interrupted: state.State | None) -> "_Job":
         with self._phase("planning"):
             found = schema.catalogue(chosen.source.connection)
             if interrupted and self._options.begin == "resume":
                 return self._resumed(chosen, found, interrupted)
-            with self._transaction() as cursor:
-                saved = interrupted.saved if interrupted else self._target(cursor)
-                plan = plans.make(
-                    chosen.source.connection, found, saved, self._options.rules, LEGACY
-                )
-                if interrupted:
-                    prepare.finish(cursor, saved, interrupted.plan)
-                    prepare.undo(cursor, interrupted.plan, saved)
-                    state.end(cursor, LEGACY)
-                    sources.forget(interrupted)
-                prepare.require_empty(cursor, saved, plan)
-                quarantine.make(cursor, plan)
-                begun = state.begin(
-                    cursor,
-                    str(self._options.source.resolve()),
-                    chosen.fingerprint,
-                    str(chosen.file),
-                    plan,
-                    saved,
-                )
-                prepare.prepare(cursor, saved, plan, comments(found, plan))
+            try:
+                begun = self._begun(chosen, found, interrupted)
+            except Exception:
+                # Nobody knows of it yet.
+                chosen.forget()
+                raise
+            if interrupted:
+                sources.forget(interrupted, chosen)
             return _Job(chosen, found, begun, self._options.schema)
+
+    def _begun(
+        self, chosen: Chosen, found: catalogue.Catalogue, interrupted: state.State | None
+    ) -> state.State:
+        with self._transaction() as cursor:
+            saved = interrupted.saved if interrupted else self._target(cursor)
+            plan = plans.make(chosen.source.connection, found, saved, self._options.rules, LEGACY)
+            if interrupted:
+                prepare.finish(cursor, saved, interrupted.plan)
+                prepare.undo(cursor, interrupted.plan, saved)
+                state.end(cursor, LEGACY)
+            prepare.require_empty(cursor, saved, plan)
+            quarantine.make(cursor, plan)
+            begun = state.begin(
+                cursor,
+                str(self._options.source.resolve()),
+                chosen.fingerprint,
+                (str(chosen.file), chosen.snapshot),
+                plan,
+                saved,
+            )
+            prepare.prepare(cursor, saved, plan, keeping.comments(found, plan))
+            return begun
 
     def _resumed(
         self, chosen: Chosen, found: catalogue.Catalogue, interrupted: state.State
@@ -199,29 +208,28 @@ class _Import:
         return found
 
     def _rehearse(self) -> Report:
-        places = (REHEARSAL, f"{REHEARSAL}_{LEGACY}")
         with ExitStack() as stack:
             with self._phase("checking the file"):
-                chosen = sources.choose(self._options.source, None, self._options.jobs, stack)
-            self._remarks += chosen.remarks
-            stack.callback(self._forget, places)
+                chosen = self._chosen(None, stack)
+            stack.callback(rehearsal.forget, self._connection)
+            stack.callback(chosen.forget)
             with self._phase("planning"):
-                job = self._rehearsed(chosen, places)
+                job = self._rehearsed(chosen)
             return self._carry_out(job)
 
-    def _rehearsed(self, chosen: Chosen, places: tuple[str, str]) -> "_Job":
-        self._forget(places)
+    def _rehearsed(self, chosen: Chosen) -> "_Job":
+        into, legacy = rehearsal.PLACES
         found = schema.catalogue(chosen.source.connection)
         with self._transaction() as cursor:
             saved = self._target(cursor)
-            into = replace(saved, schema=places[0])
-            plan = plans.make(chosen.source.connection, found, into, self._options.rules, places[1])
+            other = replace(saved, schema=into)
+            plan = plans.make(chosen.source.connection, found, other, self._options.rules, legacy)
             self._note_rows(cursor, saved, plan)
-            prepare.rehearse(cursor, saved, plan, places[0], comments(found, plan))
+            prepare.rehearse(cursor, saved, plan, into, keeping.comments(found, plan))
             begun = state.begin(
-                cursor, str(chosen.file), chosen.fingerprint, str(chosen.file), plan, saved
+                cursor, str(chosen.named), chosen.fingerprint, (str(chosen.file), ""), plan, saved
             )
-        return _Job(chosen, found, begun, places[0])
+        return _Job(chosen, found, begun, into)
 
     def _note_rows(self, cursor: Cursor, saved: target.Catalogue, plan: Plan) -> None:
         """What would keep a real import from beginning."""
@@ -231,15 +239,6 @@ class _Import:
         except prepare.TargetNotEmpty as refused:
             self._remarks.append(f"a real import would be refused: {refused.detail}")
 
-    def _forget(self, places: tuple[str, str]) -> None:
-        if self._connection.closed:
-            return
-        self._connection.rollback()
-        with self._transaction() as cursor:
-            for name in places:
-                drop = sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE")
-                cursor.execute(drop.format(sql.Identifier(name)))
-
     def _carry_out(self, job: "_Job") -> Report:
         count = self._load(job)
         self._require_none_refused(job)
@@ -248,11 +247,15 @@ class _Import:
         self._settle(job)
         proof = self._prove(job)
         if self._options.is_dry_run:
-            self._remarks.append(self._expected(job))
-            job, proof = self._as_if(job, proof)
+            with self._transaction() as cursor:
+                self._remarks.append(rehearsal.expected(cursor, job.state.plan))
+            plan, proof = rehearsal.as_if(job.state.plan, proof, self._options.schema)
+            job = replace(job, state=replace(job.state, plan=plan))
         report = self._report(job, count, proof)
         if proof.is_equal and not self._options.is_dry_run:
             with self._transaction() as cursor:
+                # What a crash of the server takes back can't be made again without the snapshot.
+                cursor.execute("SET LOCAL synchronous_commit TO on")
                 state.end(cursor, LEGACY)
                 history.keep(cursor, LEGACY, job.chosen.fingerprint, report)
             job.chosen.forget()
@@ -308,58 +311,17 @@ class _Import:
                 connection = job.chosen.source.connection
                 sequences.advance(cursor, connection, job.found, saved, plan)
             prepare.finish(cursor, replace(saved, schema=job.into), plan)
+            if not self._options.is_dry_run:
+                prepare.put_back(cursor, saved)
         with self._phase("statistics", len(plan.moves), "tables"):
-            self._analyze(job)
-
-    def _analyze(self, job: "_Job") -> None:
-        moves = sorted(job.state.plan.moves, key=lambda move: -move.rows)
-        with ThreadPoolExecutor(self._options.jobs) as pool:
-            for _ in pool.map(self._analyze_one, moves):
-                self._progress.advance(1)
-
-    def _analyze_one(self, move: Move) -> None:
-        with connections.opened(self._options.dsn, (move.schema,)) as connection:
-            with connection.cursor() as cursor:
-                cursor.execute(sql.SQL("ANALYZE {}").format(state.name(move.schema, move.table)))
-            connection.commit()
+            statistics.gather(plan, self._options.dsn, self._options.jobs, self._progress)
 
     def _prove(self, job: "_Job") -> Proof:
-        def connect() -> Connection:
-            made = psycopg2.connect(self._options.dsn)
-            with made.cursor() as cursor:
-                names = sql.SQL(", ").join(map(sql.Identifier, self._path(job)))
-                cursor.execute(sql.SQL("SET search_path TO {}").format(names))
-            made.commit()
-            return made
-
+        options = self._options
+        saved = None if options.is_dry_run else job.state.saved
         with self._phase("proof"):
-            saved = None if self._options.is_dry_run else job.state.saved
-            with job.chosen.unchanged() as file:
-                return verify(job.state.plan, file, connect, jobs=self._options.jobs, saved=saved)
-
-    def _expected(self, job: "_Job") -> str:
-        names = [(move.schema, move.table) for move in job.state.plan.moves]
-        total = 0
-        with self._transaction() as cursor:
-            for schema_name, table in names:
-                place = state.name(schema_name, table).as_string(cursor)
-                cursor.execute("SELECT pg_total_relation_size(%s::regclass)", (place,))
-                ((size,),) = cursor.fetchall()
-                total += size
-        return (
-            f"the rows and their indexes took {total / 1_000_000:,.0f} MB of PostgreSQL; an "
-            f"import needs as much, about as much again for its journal until that is recycled, "
-            f"and about the time below"
-        )
-
-    def _as_if(self, job: "_Job", proof: Proof) -> tuple["_Job", Proof]:
-        """Names of a dry run as those of the import that it stands for."""
-        plan = job.state.plan
-        real = {job.into: self._options.schema, plan.legacy: LEGACY}
-        moves = tuple(replace(move, schema=real[move.schema]) for move in plan.moves)
-        tables = tuple(replace(one, schema=real[one.schema]) for one in proof.tables)
-        renamed = replace(job.state, plan=replace(plan, moves=moves))
-        return replace(job, state=renamed), replace(proof, tables=tables)
+            plan, path = job.state.plan, self._path(job)
+            return proving.prove(plan, job.chosen, options.dsn, path, options.jobs, saved)
 
     def _require_none_refused(self, job: "_Job") -> None:
         if self._options.on_bad_row == "quarantine":
@@ -381,9 +343,12 @@ class _Import:
         with self._transaction() as cursor:
             prepare.finish(cursor, job.state.saved, job.state.plan)
             prepare.undo(cursor, job.state.plan, job.state.saved)
+            state.give_up(cursor, LEGACY)
         self._rebuild(job)
         with self._transaction() as cursor:
+            prepare.put_back(cursor, job.state.saved)
             state.end(cursor, LEGACY)
+            prepare.forget(cursor, LEGACY)
         job.chosen.forget()
 
     def _report(self, job: "_Job", rows: int, proof: Proof) -> Report:
@@ -395,6 +360,11 @@ class _Import:
             f"{table}.{column} isn't in the file: its rows got {expression}"
             for table, column, expression in plan.defaults
         ]
+        if job.chosen.has_changed:
+            self._remarks.append(
+                f"{self._options.source} has been written to since the import of it began: what "
+                f"came later is not in the target"
+            )
         verdict: Literal["identical", "identical except quarantine", "failed"] = "failed"
         if proof.is_equal:
             verdict = "identical except quarantine" if count else "identical"
@@ -406,7 +376,7 @@ class _Import:
             source_bytes=job.chosen.bytes,
             seconds={name: round(one, 2) for name, one in self._seconds.items()},
             rows_read=rows,
-            moves=tuple(_described(move) for move in plan.moves),
+            moves=tuple(move.described() for move in plan.moves),
             left_out=tuple((one.name, one.kind, one.reason) for one in plan.left_out),
             quarantined=first,
             quarantined_total=count,
@@ -436,27 +406,3 @@ class _Job:
     found: catalogue.Catalogue
     state: state.State
     into: str
-
-
-def comments(found: catalogue.Catalogue, plan: Plan) -> dict[str, str]:
-    """What the tables that are kept were in the file, as SQL."""
-    whole = {
-        move.source for move in plan.moves if move.is_kept and len(plan.of_source(move.source)) == 1
-    }
-    texts = {}
-    for table in found.tables:
-        statements = [table.sql, *(one.sql for one in table.indexes if one.sql)]
-        lacking = f'-- columns of "{table.name}" that the target lacks\n'
-        texts[table.name] = ("" if table.name in whole else lacking) + ";\n".join(statements)
-    return texts
-
-
-def _described(move: Move) -> str:
-    names = [
-        f"{link.source} -> {link.column.name}"
-        + (f" ({link.derivation})" if link.derivation else "")
-        for link in move.links
-        if link.derivation or link.source != link.column.name
-    ]
-    changed = f": {', '.join(names)}" if names else ""
-    return f"{move.source} -> {move.schema}.{move.table}{changed}"

@@ -5,17 +5,23 @@ from collections.abc import Sequence
 
 from app.ops.migrate import catalogue, target
 from app.ops.migrate.catalogue import quoted
+from app.ops.migrate.plan import Plan
 
 # What PostgreSQL takes of a name, in bytes; it cuts the rest off with no more than a notice.
 LONGEST_NAME = 63
+# What every table of PostgreSQL has by itself.
+SYSTEM_COLUMNS = {"cmax", "cmin", "ctid", "tableoid", "xmax", "xmin"}
 SECONDS = "substr({0}, 1, 19)"
+# The column itself would be compared with a number, if it is declared as a date.
+YEAR = "substr({0}, 1, 4)"
 # SQLite takes the 31st of any month, and hour 24; what is right is the same after a calculation.
 IS_TIME = (
-    "{0} >= '0001' AND (length(CAST({0} AS BLOB)) = 19 OR length(CAST({0} AS BLOB)) = 26"
+    f"{YEAR} >= '0001'"
+    " AND (length(CAST({0} AS BLOB)) = 19 OR length(CAST({0} AS BLOB)) = 26"
     " AND substr({0}, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')"
     f" AND datetime({SECONDS}, '+0 seconds') IS replace({SECONDS}, 'T', ' ')"
 )
-IS_DATE = "(length({0}) = 10 AND date({0}, '+0 days') IS {0})"
+IS_DATE = f"({YEAR} >= '0001'" + " AND length({0}) = 10 AND date({0}, '+0 days') IS {0})"
 IS_ZERO_OR_ONE = "({0} BETWEEN 0 AND 1)"
 NUMBERS = {"integer", "real"}
 
@@ -69,7 +75,22 @@ def short(name: str, taken: set[str]) -> str:
     return made
 
 
+def comments(found: catalogue.Catalogue, plan: Plan) -> dict[str, str]:
+    """What the tables that are kept were in the file, as SQL."""
+    whole = {
+        move.source for move in plan.moves if move.is_kept and len(plan.of_source(move.source)) == 1
+    }
+    texts = {}
+    for table in found.tables:
+        statements = [table.sql, *(one.sql for one in table.indexes if one.sql)]
+        lacking = f'-- columns of "{table.name}" that the target lacks\n'
+        texts[table.name] = ("" if table.name in whole else lacking) + ";\n".join(statements)
+    return texts
+
+
 def _cut(name: str, ending: str) -> str:
+    # SQLite takes a name of no letters as well.
+    name = name or "unnamed"
     room = LONGEST_NAME - len(ending)
     return name.encode()[:room].decode(errors="ignore") + ending
 
@@ -77,7 +98,7 @@ def _cut(name: str, ending: str) -> str:
 def _names(wanted: Sequence[str]) -> list[str]:
     found: list[str] = []
     for name in wanted:
-        found.append(short(name, set(found)))
+        found.append(short(name, SYSTEM_COLUMNS.union(found)))
     return found
 
 

@@ -51,6 +51,17 @@ class Move:
     def is_marked(self) -> bool:
         return not self.key and not self.is_kept
 
+    def described(self) -> str:
+        """For people: from where to where, and the columns that change their name or content."""
+        names = [
+            f"{link.source} -> {link.column.name}"
+            + (f" ({link.derivation})" if link.derivation else "")
+            for link in self.links
+            if link.derivation or link.source != link.column.name
+        ]
+        changed = f": {', '.join(names)}" if names else ""
+        return f"{self.source} -> {self.schema}.{self.table}{changed}"
+
 
 @dataclass(frozen=True)
 class LeftOut:

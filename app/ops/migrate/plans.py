@@ -22,6 +22,14 @@ KEY_CONDITIONS = {
 }
 # An index takes no more than a third of a page, in bytes.
 LONGEST_KEY = 600
+# The import's own tables beside those that it keeps.
+RESERVED = {
+    "import_parts",
+    "import_quarantine",
+    "import_quarantine_values",
+    "import_reports",
+    "import_state",
+}
 # Under this prefix a file that `export-sqlite` wrote has what was in schema `legacy`.
 PREFIX = f"{LEGACY}."
 
@@ -171,11 +179,16 @@ class _Planner:
 
     def moves(self, table: catalogue.Table) -> list[Move]:
         rows = count_rows(self._connection, table.name)
+        if rows and table.rowid is None and not table.without_rowid:
+            raise PlanImpossible(
+                f"{table.name} has columns named rowid, _rowid_ and oid, so that nothing tells its "
+                f"rows apart: rename one of them in a copy of the file"
+            )
         place = self._place(table)
         if place is None or place.name in self._taken:
             return [self._whole(table, rows)]
         links, extra = self._links(table, place)
-        if self._lacking(place, links):
+        if not links or self._lacking(place, links):
             return [self._whole(table, rows)]
         self._taken.add(place.name)
         key = _key(self._connection, table, place, links)
@@ -197,7 +210,7 @@ class _Planner:
         for column in table.columns:
             same = _same(column.name, columns)
             made = self._rules.derivations.get((table.name, column.name), ())
-            if same and not same.is_generated:
+            if same and not same.is_generated and same not in [link.column for link in links]:
                 links.append(Link(column.name, same))
             elif made and all(name in columns for name, _ in made):
                 links += [Link(column.name, columns[name], how) for name, how in made]
@@ -235,6 +248,9 @@ class _Planner:
         if not extra:
             return []
         of_key = [one for name in table.key for one in table.columns if one.name == name]
+        if not of_key:
+            # Nothing but the rest of its row tells what a value belongs to.
+            return [self._whole(table, rows)]
         return [self._keep(table, table.name, [*of_key, *extra], rows)]
 
     def _keep(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
@@ -9,11 +10,10 @@ from app.errors import Conflict
 from app.ops.migrate import quarantine, state, target
 from app.ops.migrate.plan import MARK, Move, Plan
 
-LIKE = "CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING GENERATED INCLUDING CONSTRAINTS)"
-TRIGGERS = """
-SELECT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal
-    AND tgenabled <> 'D')
+EXISTING_TRIGGERS = """
+SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal
 """
+TRIGGER_MODES = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE"}
 
 
 class TargetNotEmpty(Conflict):
@@ -53,7 +53,8 @@ def prepare(cursor: Cursor, saved: target.Catalogue, plan: Plan, comments: dict[
     _drop_foreign_keys(cursor, saved, loaded)
     for name in loaded:
         _drop_rest(cursor, saved.schema, saved.tables[name])
-        _disable_triggers(cursor, saved.schema, name)
+        if saved.tables[name].triggers:
+            _alter(cursor, saved.schema, name, "DISABLE TRIGGER USER")
     for table, column, expression in plan.defaults:
         _set_default(cursor, saved.schema, table, column, expression)
     _make_kept(cursor, plan, comments)
@@ -72,7 +73,8 @@ def rehearse(
     for name in saved.tables:
         cursor.execute(
             sql.SQL(
-                "CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING GENERATED INCLUDING CONSTRAINTS)"
+                "CREATE UNLOGGED TABLE {} (LIKE {} INCLUDING GENERATED INCLUDING CONSTRAINTS"
+                " INCLUDING IDENTITY)"
             ).format(state.name(schema, name), state.name(saved.schema, name))
         )
         _copy_defaults(cursor, schema, saved.tables[name])
@@ -92,7 +94,23 @@ def finish(cursor: Cursor, saved: target.Catalogue, plan: Plan) -> None:
     for table, column, _ in plan.defaults:
         _alter(cursor, saved.schema, table, "ALTER COLUMN {} DROP DEFAULT", column)
     for name in _loaded(plan):
-        _alter(cursor, saved.schema, name, "ENABLE TRIGGER USER")
+        _restore_triggers(cursor, saved.schema, saved.tables[name])
+
+
+def put_back(cursor: Cursor, saved: target.Catalogue) -> None:
+    """Says again what went with constraints and indexes, when all of them are there."""
+    for table in saved.tables.values():
+        for statement in table.afterwards:
+            cursor.execute(statement)
+
+
+def forget(cursor: Cursor, legacy: str) -> None:
+    """Drops an empty schema."""
+    cursor.execute("SAVEPOINT forgetting")
+    try:
+        cursor.execute(sql.SQL("DROP SCHEMA {}").format(sql.Identifier(legacy)))
+    except psycopg2.errors.DependentObjectsStillExist:
+        cursor.execute("ROLLBACK TO SAVEPOINT forgetting")
 
 
 def undo(cursor: Cursor, plan: Plan, saved: target.Catalogue) -> None:
@@ -122,14 +140,20 @@ def _drop_rest(cursor: Cursor, schema: str, table: target.Table) -> None:
         # A check may be written otherwise when it is made again, and costs little.
         if constraint.type not in {"foreign key", "check"}:
             _alter(cursor, schema, table.name, "DROP CONSTRAINT IF EXISTS {}", constraint.name)
-    for index in table.indexes:
-        cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(state.name(schema, index.name)))
+    # An interrupted import may have made a constraint's index and not yet the constraint.
+    made = [one.name for one in table.constraints if one.index]
+    for name in [*made, *(one.name for one in table.indexes)]:
+        cursor.execute(sql.SQL("DROP INDEX IF EXISTS {}").format(state.name(schema, name)))
 
 
-def _disable_triggers(cursor: Cursor, schema: str, table: str) -> None:
-    cursor.execute(TRIGGERS, (state.name(schema, table).as_string(cursor),))
-    if cursor.fetchall() == [(True,)]:
-        _alter(cursor, schema, table, "DISABLE TRIGGER USER")
+def _restore_triggers(cursor: Cursor, schema: str, table: target.Table) -> None:
+    cursor.execute(EXISTING_TRIGGERS, (state.name(schema, table.name).as_string(cursor),))
+    # A dry run's tables have none.
+    existing = {name for (name,) in cursor.fetchall()}
+    for trigger in table.triggers:
+        if trigger.name in existing:
+            action = f"{TRIGGER_MODES[trigger.mode]} TRIGGER {{}}"
+            _alter(cursor, schema, table.name, action, trigger.name)
 
 
 def _alter(cursor: Cursor, schema: str, table: str, action: str, *names: str) -> None:
@@ -145,10 +169,14 @@ def _set_default(cursor: Cursor, schema: str, table: str, column: str, expressio
 
 
 def _copy_defaults(cursor: Cursor, schema: str, table: target.Table) -> None:
-    """All but those that take numbers from the target's sequences."""
+    """Numbers come from sequences of its own, not from the target's."""
     for column in table.columns:
-        if column.default and "nextval(" not in column.default:
-            _set_default(cursor, schema, table.name, column.name, column.default)
+        default = column.default or ""
+        if default.startswith("nextval(") and not column.nullable:
+            action = "ALTER COLUMN {} ADD GENERATED BY DEFAULT AS IDENTITY"
+            _alter(cursor, schema, table.name, action, column.name)
+        elif default and "nextval(" not in default:
+            _set_default(cursor, schema, table.name, column.name, default)
 
 
 def _make_kept(cursor: Cursor, plan: Plan, comments: dict[str, str]) -> None:

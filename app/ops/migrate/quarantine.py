@@ -216,14 +216,15 @@ def where(move: Move, row: int | Key) -> tuple[str, Sequence[int | str | bytes |
     """The condition that finds a row of the file, and its parameters."""
     if isinstance(row, int):
         return f"{quoted(str(move.rowid))} = ?", (row,)
-    pairs = zip(map(quoted, move.source_key), row, strict=True)
-    return " AND ".join(_equal(name, value) for name, value in pairs), row
+    pairs = enumerate(zip(map(quoted, move.source_key), row, strict=True), start=1)
+    return " AND ".join(_equal(name, value, at) for at, (name, value) in pairs), row
 
 
-def _equal(name: str, value: int | str | bytes | None) -> str:
+def _equal(name: str, value: int | str | bytes | None, at: int) -> str:
     if isinstance(value, InvalidText):
-        return f"(typeof({name}) = 'text' AND CAST({name} AS BLOB) = ?)"
-    return f"{name} IS ?"
+        return f"(typeof({name}) = 'text' AND CAST({name} AS BLOB) = ?{at})"
+    # The column may take other texts for the same one, and still be fast to find by its own rule.
+    return f"{name} IS ?{at} AND {name} COLLATE BINARY IS ?{at}"
 
 
 def _key(

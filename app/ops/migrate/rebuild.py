@@ -161,10 +161,13 @@ class ForeignKeys:
         connection.commit()
         if self._validate(wanted, done):
             return
-        # A foreign key that stands already could delete rows behind our backs.
-        self._drop(wanted)
-        for group in target.in_load_order(self.rebuilder.saved):
-            self._rebuild_group([pair for pair in wanted if pair[0] in group])
+        # A foreign key that stands already could delete rows behind our backs, also one that was
+        # made before an interruption.
+        saved = self.rebuilder.saved
+        keys = [(name, key) for name, table in saved.tables.items() for key in table.foreign_keys]
+        self._drop(keys)
+        for group in target.in_load_order(saved):
+            self._rebuild_group([pair for pair in keys if pair[0] in group])
 
     def _wanted(self) -> list[tuple[str, target.Constraint]]:
         existing = self.rebuilder.existing()
@@ -209,7 +212,9 @@ class ForeignKeys:
         connection = self.rebuilder.database
         with connection.cursor() as cursor:
             for table, key in keys:
-                cursor.execute(self._text("ALTER TABLE {} DROP CONSTRAINT {}", table, key))
+                cursor.execute(
+                    self._text("ALTER TABLE {} DROP CONSTRAINT IF EXISTS {}", table, key)
+                )
         connection.commit()
 
     def _rebuild_group(self, keys: Sequence[tuple[str, target.Constraint]]) -> None:

@@ -10,8 +10,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from app.ops.migrate import connections, keeping, packing, quarantine, state, streams, target
-from app.ops.migrate.importing import alone
+from app.ops.migrate import alone, connections, keeping, packing, quarantine, state, streams, target
 from app.ops.migrate.load import Refused, fields, of_server
 from app.ops.migrate.plan import LEGACY, Link
 from app.ops.migrate.plans import Rules
@@ -51,21 +50,16 @@ def retry(dsn: str, rules: Rules) -> Retried:
     Raises:
         AppError: the database can't be used, or an import is under way.
     """
-    try:
-        with connections.opened(dsn, ("public",)) as connection, alone(connection):
-            with connection, connection.cursor() as cursor:
-                state.require_finished(cursor)
-                if not quarantine.exists(cursor, LEGACY):
-                    return Retried(0, (), 0)
-            with connections.opened(dsn, ("public",)) as asking:
-                # A value that is refused shall not spoil what comes after it.
-                asking.autocommit = True
-                return _Retry(connection, asking, rules).run()
-    except psycopg2.Error as error:
-        meant = connections.meaning(error)
-        if meant is None:
-            raise
-        raise meant from error
+    with connections.explained(), connections.opened(dsn, ("public",)) as connection:
+        alone.require(connection)
+        with connection, connection.cursor() as cursor:
+            state.require_finished(cursor)
+            if not quarantine.exists(cursor, LEGACY):
+                return Retried(0, (), 0)
+        with connections.opened(dsn, ("public",)) as asking:
+            # A value that is refused shall not spoil what comes after it.
+            asking.autocommit = True
+            return _Retry(connection, asking, rules).run()
 
 
 class _Retry:

@@ -23,8 +23,7 @@ def advance(
         if move.is_kept:
             continue
         for sequence in saved.tables[move.table].sequences:
-            if sequence.increment > 0:
-                _advance(cursor, source, found, move, sequence)
+            _advance(cursor, source, found, move, sequence)
 
 
 def _advance(
@@ -34,16 +33,26 @@ def _advance(
     move: Move,
     sequence: target.Sequence,
 ) -> None:
+    end = max if sequence.increment > 0 else min
     column = sql.Identifier(sequence.column)
     table = name(move.schema, move.table)
-    cursor.execute(sql.SQL("SELECT max({}) FROM {}").format(column, table))
-    ((highest,),) = cursor.fetchall()
-    given = [*_given(source, found, move, sequence), *([highest] if highest is not None else [])]
-    reachable = [int(one) for one in given if one >= sequence.least]
-    if reachable:
-        number = min(max(reachable), sequence.most)
+    statement = sql.SQL("SELECT {}({}) FROM {}")
+    cursor.execute(statement.format(sql.SQL(end.__name__), column, table))
+    ((last,),) = cursor.fetchall()
+    given = [*_given(source, found, move, sequence), *([last] if last is not None else [])]
+    if given and _is_behind(cursor, sequence, int(end(given))):
+        number = min(max(int(end(given)), sequence.least), sequence.most)
         identifier = name(sequence.schema, sequence.name).as_string(cursor)
         cursor.execute("SELECT setval(%s, %s)", (identifier, number))
+
+
+def _is_behind(cursor: Cursor, sequence: target.Sequence, number: int) -> bool:
+    """Whether it would give out the number, sooner or later."""
+    place = name(sequence.schema, sequence.name)
+    cursor.execute(sql.SQL("SELECT last_value, is_called FROM {}").format(place))
+    ((last, is_called),) = cursor.fetchall()
+    upcoming = last + (sequence.increment if is_called else 0)
+    return bool(upcoming <= number if sequence.increment > 0 else upcoming >= number)
 
 
 def _given(
@@ -57,13 +66,15 @@ def _given(
     for link in move.links:
         if link.column.name == sequence.column and not link.derivation:
             column = quoted(link.source)
-            statement = f"SELECT max({column}) FROM {quoted(move.source)}"  # noqa: S608
+            end = "max" if sequence.increment > 0 else "min"
+            statement = f"SELECT {end}({column}) FROM {quoted(move.source)}"  # noqa: S608
             # A text is more than any number to max().
             where = f" WHERE typeof({column}) = 'integer'"
-            (highest,) = source.execute(statement + where).fetchone()
-            given.append(highest)
+            (last,) = source.execute(statement + where).fetchone()
+            given.append(last)
     table = found.table(move.source)
-    if table and table.sequence is not None and sequence.column in _key_columns(move, table):
+    counts_up = table is not None and table.sequence is not None and sequence.increment > 0
+    if table and counts_up and sequence.column in _key_columns(move, table):
         given.append(table.sequence)
     return [one for one in given if one is not None]
 

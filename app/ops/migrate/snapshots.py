@@ -30,14 +30,19 @@ def snapshot(path: Path, folder: Path) -> Snapshot:
         return copy(source, folder)
 
 
-def copy(source: Source, folder: Path) -> Snapshot:
+def copy(source: Source, folder: Path, name: str | None = None) -> Snapshot:
     """Copies the very state that an open source sees. The copy is the caller's to remove.
+
+    Args:
+        source: what is copied.
+        folder: where to.
+        name: of the copy, which takes the place of what has it; None for a new one.
 
     Raises:
         SourceUnusable: the folder can't be written, or has no room.
     """
     began = time.monotonic()
-    target = _new_file(source, folder)
+    target = _new_file(source, folder, name)
     try:
         with files.connected(target, "rw") as connection:
             connection.execute("PRAGMA synchronous=OFF")
@@ -45,29 +50,41 @@ def copy(source: Source, folder: Path) -> Snapshot:
             # Without a -wal and -shm of its own, whoever reads the copy writes nothing.
             connection.execute("PRAGMA journal_mode=DELETE")
     except sqlite3.Error as error:
-        target.unlink()
+        remove(target)
         raise SourceUnusable(f"can't copy {source.file} into {folder} ({error})") from error
     except BaseException:
-        target.unlink()
+        remove(target)
         raise
     return Snapshot(target, files.size(target), time.monotonic() - began)
 
 
-def _new_file(source: Source, folder: Path) -> Path:
+def remove(file: Path) -> None:
+    """Deletes a copy, or what is left of one that was never finished."""
+    for ending in ("", "-journal", "-wal", "-shm"):
+        file.with_name(f"{file.name}{ending}").unlink(missing_ok=True)
+
+
+def _new_file(source: Source, folder: Path, name: str | None) -> Path:
     pages, size = (
         source.connection.execute(f"PRAGMA {name}").fetchone()[0]
         for name in ("page_count", "page_size")
     )
     needed = pages * size // files.MB + 1
     try:
+        if name:
+            remove(folder / name)
         free = files.free_mb(folder)
         if free < needed:
             raise SourceUnusable(
                 f"a copy of {source.file} needs {needed} MB, and {folder} has {free} MB"
             )
         # Only its owner may read it.
-        descriptor, name = tempfile.mkstemp(".db", "snapshot-", folder)
+        if name:
+            made = str(folder / name)
+            descriptor = os.open(made, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        else:
+            descriptor, made = tempfile.mkstemp(".db", "snapshot-", folder)
     except OSError as error:
         raise SourceUnusable(f"can't write in {folder} ({error.strerror})") from error
     os.close(descriptor)
-    return Path(name).resolve()
+    return Path(made).resolve()

@@ -1,7 +1,9 @@
 """Which file an import reads: the one that was named, or a snapshot of it."""
 
+import hashlib
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,11 +12,14 @@ from pathlib import Path
 from app.db.sqlite import files
 from app.errors import Conflict
 from app.ops.migrate import snapshots
-from app.ops.migrate.source import Source, SourceUnusable, fingerprint, opened
+from app.ops.migrate.source import Source, fingerprint, opened
 from app.ops.migrate.state import State
 from app.ops.migrate.workers import SourceChanged, Workers
 
 __all__ = ["Chosen", "SourceDiffers", "choose", "fingerprint"]
+
+# Two changes within one tick of the file system's clock look like one; this is many ticks.
+SETTLED_S = 0.1
 
 
 class SourceDiffers(Conflict):
@@ -25,16 +30,31 @@ class SourceDiffers(Conflict):
 class Chosen:
     """An open file, and processes that have it open in the same state.
 
-    `fingerprint` is that of the file that was named.
+    `named` is what was asked for and `fingerprint` what it was then. `place` is for a snapshot.
     """
 
-    file: Path
+    named: Path
     fingerprint: str
+    place: Path
+    file: Path
     source: Source
     workers: Workers
     bytes: int
-    is_snapshot: bool
     remarks: tuple[str, ...] = ()
+
+    @property
+    def is_snapshot(self) -> bool:
+        return self.file != self.named.resolve()
+
+    @property
+    def snapshot(self) -> str:
+        """The fingerprint of the snapshot; empty when none is read."""
+        return fingerprint(self.file) if self.is_snapshot else ""
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether somebody wrote to the file that was named since it was opened."""
+        return fingerprint(self.named) != self.fingerprint
 
     @contextmanager
     def unchanged(self) -> Iterator[Path]:
@@ -42,22 +62,34 @@ class Chosen:
 
         Who reads it opens it anew, and would see what was written.
         """
-        if self.is_snapshot:
+        if self.is_snapshot or not self.has_changed:
             yield self.file
             return
-        with tempfile.TemporaryDirectory(dir=_folder(self.file), prefix="snapshot-") as folder:
-            if fingerprint(self.file) == self.fingerprint:
-                yield self.file
-            else:
-                yield snapshots.copy(self.source, Path(folder)).file
+        try:
+            yield snapshots.copy(self.source, self.place.parent, self.place.name).file
+        finally:
+            snapshots.remove(self.place)
 
     def forget(self) -> None:
-        """Deletes the snapshot, if it is one."""
+        """Deletes the snapshot, if there is one."""
         if self.is_snapshot:
-            self.file.unlink(missing_ok=True)
+            snapshots.remove(self.file)
+        snapshots.remove(self.place)
 
 
-def choose(path: Path, interrupted: State | None, jobs: int, stack: ExitStack) -> Chosen:
+def place(path: Path, target: str) -> Path:
+    """Where the snapshot of a file is made: always there, so that none is left over for good.
+
+    Args:
+        path: the file.
+        target: the name of the database that it goes to, where one import runs at a time.
+    """
+    file = path.resolve()
+    digest = hashlib.sha256(target.encode()).hexdigest()[:8]
+    return _folder(file) / f"{file.name}.snapshot-{digest}"
+
+
+def choose(path: Path, target: str, jobs: int, stack: ExitStack) -> Chosen:
     """Opens a file, for as long as the stack is open.
 
     One in WAL mode is read where it is, if nobody writes to it just now. Else a snapshot is made:
@@ -65,58 +97,69 @@ def choose(path: Path, interrupted: State | None, jobs: int, stack: ExitStack) -
 
     Raises:
         SourceUnusable: as `opened`.
-        SourceDiffers: an interrupted import can't go on with it.
     """
-    if interrupted and Path(interrupted.source) != path.resolve():
-        raise SourceDiffers(
-            f"the interrupted import is of {interrupted.source}, not of {path}: name that one, or "
-            f"begin anew by --restart"
-        )
-    if interrupted and interrupted.file != interrupted.source:
-        return _again(Path(interrupted.file), interrupted, jobs, stack)
-    found = fingerprint(path) if path.exists() else ""
-    if interrupted and found != interrupted.fingerprint:
-        raise SourceDiffers(
-            f"{path} has changed since the import of it was interrupted: begin anew by --restart"
-        )
+    found = fingerprint(path)
+    where = place(path, target)
     with ExitStack() as own:
         source = own.enter_context(opened(path))
-        if _mode(source.connection) == "wal":
+        if _mode(source.connection) == "wal" and _is_settled(source.file):
             try:
-                workers = own.enter_context(Workers(path, found, jobs))
+                workers = own.enter_context(Workers(source.file, found, jobs))
                 stack.push(own.pop_all())
-                return Chosen(source.file, found, source, workers, files.size(source.file), False)
+                size = files.size(source.file)
+                return Chosen(path, found, where, source.file, source, workers, size)
             except SourceChanged:
                 pass
-        made = snapshots.copy(source, _folder(path))
-    return _snapshot(made, found, jobs, stack)
-
-
-def forget(interrupted: State) -> None:
-    """Deletes the snapshot of an import that isn't gone on with."""
-    if interrupted.file != interrupted.source:
-        Path(interrupted.file).unlink(missing_ok=True)
-
-
-def _snapshot(made: snapshots.Snapshot, found: str, jobs: int, stack: ExitStack) -> Chosen:
+        made = snapshots.copy(source, where.parent, where.name)
     source = stack.enter_context(opened(made.file, checked=True))
     workers = stack.enter_context(Workers(made.file, fingerprint(made.file), jobs))
     megabytes = made.bytes // files.MB
     remark = f"a snapshot of the file was read: {megabytes} MB, made in {made.seconds:.1f} s"
-    return Chosen(made.file, found, source, workers, made.bytes, True, (remark,))
+    return Chosen(path, found, where, made.file, source, workers, made.bytes, (remark,))
 
 
-def _again(file: Path, interrupted: State, jobs: int, stack: ExitStack) -> Chosen:
-    try:
-        source = stack.enter_context(opened(file))
-    except SourceUnusable as error:
+def again(path: Path, target: str, interrupted: State, jobs: int, stack: ExitStack) -> Chosen:
+    """Opens what an interrupted import has read.
+
+    Raises:
+        SourceUnusable: as `opened`.
+        SourceDiffers: it isn't there any more, or not as it was.
+    """
+    found = fingerprint(path)
+    if path.resolve() != Path(interrupted.source) and found != interrupted.fingerprint:
         raise SourceDiffers(
-            f"the snapshot {file} that the interrupted import has read is gone ({error}): "
-            f"begin anew by --restart"
-        ) from error
-    workers = stack.enter_context(Workers(file, fingerprint(file), jobs))
-    size = files.size(file)
-    return Chosen(file, interrupted.fingerprint, source, workers, size, True)
+            f"the import that was interrupted is of {interrupted.source}, not of {path}: "
+            f"name that file, or begin anew by --restart"
+        )
+    if interrupted.snapshot:
+        file, expected = Path(interrupted.file), interrupted.snapshot
+    else:
+        file, expected = path.resolve(), interrupted.fingerprint
+    changed = SourceDiffers(
+        f"{file} has changed since the import was interrupted, or is gone: begin anew by --restart"
+    )
+    if fingerprint(file) != expected:
+        raise changed
+    source = stack.enter_context(opened(file, checked=True))
+    try:
+        workers = stack.enter_context(Workers(file, expected, jobs))
+    except SourceChanged as error:
+        raise changed from error
+    return Chosen(
+        named=path,
+        fingerprint=interrupted.fingerprint,
+        place=place(path, target),
+        file=file,
+        source=source,
+        workers=workers,
+        bytes=files.size(file),
+    )
+
+
+def forget(interrupted: State, chosen: Chosen) -> None:
+    """Deletes the snapshot of an import that nobody goes on with any more."""
+    if interrupted.snapshot and interrupted.file != str(chosen.file):
+        snapshots.remove(Path(interrupted.file))
 
 
 def _mode(connection: sqlite3.Connection) -> str:
@@ -124,11 +167,15 @@ def _mode(connection: sqlite3.Connection) -> str:
     return str(mode)
 
 
-def _folder(path: Path) -> Path:
+def _is_settled(file: Path) -> bool:
+    times = [one.stat().st_mtime for one in (file, files.journal(file)) if one.exists()]
+    return time.time() - max(times) > SETTLED_S
+
+
+def _folder(file: Path) -> Path:
     """Beside the file, where there is most likely room for another one, or for temporary files."""
-    beside = path.resolve().parent
     try:
-        with tempfile.TemporaryFile(dir=beside):
-            return beside
+        with tempfile.TemporaryFile(dir=file.parent):
+            return file.parent
     except OSError:
-        return Path(tempfile.gettempdir())
+        return Path(tempfile.gettempdir()).resolve()

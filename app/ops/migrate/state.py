@@ -8,9 +8,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from app.errors import Conflict
 from app.ops.migrate import target
@@ -23,6 +24,8 @@ CREATE TABLE {legacy}.import_state (
     source text NOT NULL,
     fingerprint text NOT NULL,
     file text NOT NULL,
+    snapshot text NOT NULL,
+    is_given_up boolean NOT NULL DEFAULT false,
     plan text NOT NULL,
     saved text NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now()
@@ -44,10 +47,13 @@ SELECT EXISTS (
     WHERE n.nspname = %s AND c.relname = 'import_state')
 """
 INSERT = """
-INSERT INTO {legacy}.import_state (run, source, fingerprint, file, plan, saved)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO {legacy}.import_state (run, source, fingerprint, file, snapshot, plan, saved)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
-SELECT = "SELECT run, source, fingerprint, file, plan, saved FROM {legacy}.import_state"
+SELECT = """
+SELECT run, source, fingerprint, file, snapshot, is_given_up, plan, saved
+FROM {legacy}.import_state
+"""
 # Not when another run has begun since: a worker that outlived its own must not add to it. The lock
 # makes the one that begins wait until this is committed.
 DONE = """
@@ -60,8 +66,12 @@ _plans = TypeAdapter(Plan)
 _catalogues = TypeAdapter(target.Catalogue)
 
 
-class RunIsOver(Exception):
-    """Another import has taken the place of the one that this process works for."""
+class RunIsOver(Conflict):
+    """Another import has taken the place of this one."""
+
+
+class OtherRelease(Conflict):
+    """The import was begun by another release, which alone can go on with it."""
 
 
 class ImportInterrupted(Conflict):
@@ -72,6 +82,9 @@ class ImportInterrupted(Conflict):
 class State:
     """`source` is what was asked for, `file` what is read: that, or a snapshot of it.
 
+    `snapshot` is the fingerprint of a snapshot, empty without one. Who gives up takes back what
+    was loaded, and nobody can go on with it.
+
     `saved` is the target as it was before: its constraints and indexes come back at the end.
     """
 
@@ -79,8 +92,10 @@ class State:
     source: str
     fingerprint: str
     file: str
+    snapshot: str
     plan: Plan
     saved: target.Catalogue
+    is_given_up: bool = False
 
 
 def exists(cursor: Cursor, legacy: str = LEGACY) -> bool:
@@ -99,28 +114,52 @@ def require_finished(cursor: Cursor) -> None:
 
 
 def begin(
-    cursor: Cursor, source: str, fingerprint: str, file: str, plan: Plan, saved: target.Catalogue
+    cursor: Cursor,
+    source: str,
+    fingerprint: str,
+    read: tuple[str, str],
+    plan: Plan,
+    saved: target.Catalogue,
 ) -> State:
-    """Marks the target as unfinished, in the caller's transaction."""
-    run = secrets.token_hex(8)
+    """Marks the target as unfinished, in the caller's transaction.
+
+    Args:
+        cursor: of the target.
+        source: the file that was asked for.
+        fingerprint: what it is like.
+        read: the file that is read, and its fingerprint if it is a snapshot.
+        plan: what goes where.
+        saved: the target as it is.
+    """
+    begun = State(secrets.token_hex(8), source, fingerprint, *read, plan, saved)
     cursor.execute(at(plan.legacy, CREATE))
-    plan_text = _plans.dump_json(plan).decode()
-    saved_text = _catalogues.dump_json(saved).decode()
-    cursor.execute(at(plan.legacy, INSERT), (run, source, fingerprint, file, plan_text, saved_text))
-    return State(run, source, fingerprint, file, plan, saved)
+    texts = [_plans.dump_json(plan).decode(), _catalogues.dump_json(saved).decode()]
+    cursor.execute(at(plan.legacy, INSERT), (begun.run, source, fingerprint, *read, *texts))
+    return begun
 
 
 def read(cursor: Cursor, legacy: str = LEGACY) -> State:
-    cursor.execute(at(legacy, SELECT))
-    ((run, source, fingerprint, file, plan, saved),) = cursor.fetchall()
-    return State(
-        run,
-        source,
-        fingerprint,
-        file,
-        _plans.validate_json(plan),
-        _catalogues.validate_json(saved),
-    )
+    """Raises OtherRelease."""
+    try:
+        cursor.execute(at(legacy, SELECT))
+        ((run, source, fingerprint, file, snapshot, is_given_up, plan, saved),) = cursor.fetchall()
+        return State(
+            run=run,
+            source=source,
+            fingerprint=fingerprint,
+            file=file,
+            snapshot=snapshot,
+            plan=_plans.validate_json(plan),
+            saved=_catalogues.validate_json(saved),
+            is_given_up=is_given_up,
+        )
+    except (psycopg2.errors.UndefinedColumn, ValidationError) as error:
+        raise OtherRelease from error
+
+
+def give_up(cursor: Cursor, legacy: str) -> None:
+    """From now on nobody can go on with it, only begin anew."""
+    cursor.execute(at(legacy, "UPDATE {legacy}.import_state SET is_given_up = true"))
 
 
 def renew(cursor: Cursor, legacy: str) -> str:
@@ -134,7 +173,10 @@ def note_part(
     cursor: Cursor, legacy: str, run: str, part: tuple[int, int], read: int, refused: int
 ) -> None:
     """Raises RunIsOver."""
-    cursor.execute(at(legacy, DONE), (*part, read, refused, run))
+    try:
+        cursor.execute(at(legacy, DONE), (*part, read, refused, run))
+    except psycopg2.errors.UndefinedTable as error:
+        raise RunIsOver from error
     if cursor.rowcount != 1:
         raise RunIsOver
 

@@ -73,6 +73,38 @@ WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
 ORDER BY c.relname, a.attname
 """
 
+# What goes with a constraint or index and must be said again after it was made anew.
+AFTERWARDS = """
+SELECT c.relname, what.statement
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT format('COMMENT ON CONSTRAINT %%I ON %%I.%%I IS %%L',
+        k.conname, n.nspname, c.relname, obj_description(k.oid, 'pg_constraint'))
+    FROM pg_constraint k
+    WHERE k.conrelid = c.oid AND obj_description(k.oid, 'pg_constraint') IS NOT NULL
+    UNION ALL
+    SELECT format(said.form, n.nspname, i.relname, obj_description(i.oid, 'pg_class'), c.relname)
+    FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+    CROSS JOIN (VALUES
+        ('COMMENT ON INDEX %%1$I.%%2$I IS %%3$L', 'comment'),
+        ('ALTER TABLE %%1$I.%%4$I REPLICA IDENTITY USING INDEX %%2$I', 'replica'),
+        ('ALTER TABLE %%1$I.%%4$I CLUSTER ON %%2$I', 'cluster')) AS said (form, kind)
+    WHERE x.indrelid = c.oid AND CASE said.kind WHEN 'replica' THEN x.indisreplident
+        WHEN 'cluster' THEN x.indisclustered
+        ELSE obj_description(i.oid, 'pg_class') IS NOT NULL END
+) AS what (statement)
+WHERE c.relnamespace = %s::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+ORDER BY c.relname, what.statement
+"""
+
+TRIGGERS = """
+SELECT c.relname, t.tgname, t.tgenabled
+FROM pg_trigger t
+JOIN pg_class c ON c.oid = t.tgrelid
+WHERE c.relnamespace = %s::regnamespace AND NOT t.tgisinternal AND NOT c.relispartition
+ORDER BY c.relname, t.tgname
+"""
+
 # The four bytes of a length that varlena types store in the modifier.
 HEADER = 4
 
@@ -134,12 +166,24 @@ class Sequence:
 
 
 @dataclass(frozen=True)
+class Trigger:
+    """`mode` is the catalog's letter for when it runs: O as made, D never, R and A for replicas."""
+
+    name: str
+    mode: str
+
+
+@dataclass(frozen=True)
 class Table:
     name: str
     columns: tuple[Column, ...]
     constraints: tuple[Constraint, ...]
     indexes: tuple[Index, ...]
     sequences: tuple[Sequence, ...]
+    # Statements: comments on constraints and indexes, and what an index serves for beside finding
+    # rows.
+    afterwards: tuple[str, ...] = ()
+    triggers: tuple[Trigger, ...] = ()
 
     @property
     def primary_key(self) -> tuple[str, ...]:
@@ -173,6 +217,8 @@ def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
     constraints = _grouped(_rows(cursor, CONSTRAINTS, schema), _constraint)
     indexes = _grouped(_rows(cursor, INDEXES, schema), Index)
     sequences = _grouped(_rows(cursor, SEQUENCES, schema), Sequence)
+    afterwards = _grouped(_rows(cursor, AFTERWARDS, schema), str)
+    triggers = _grouped(_rows(cursor, TRIGGERS, schema), Trigger)
     tables = {
         name: Table(
             name=name,
@@ -180,6 +226,8 @@ def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
             constraints=constraints.get(name, ()),
             indexes=indexes.get(name, ()),
             sequences=sequences.get(name, ()),
+            afterwards=afterwards.get(name, ()),
+            triggers=triggers.get(name, ()),
         )
         for name in columns
     }

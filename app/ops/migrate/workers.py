@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -26,10 +27,6 @@ PATIENCE_S = 10.0
 
 class SourceChanged(Conflict):
     """The file changed while the processes opened it."""
-
-
-class WorkerLost(Conflict):
-    """A process of the import was ended from outside; run the command again with --resume."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class Workers:
         waiting = list(reversed(parts))
         busy: dict[Pipe, Part] = {}
         for pipe in self._pipes:
-            pipe.send(task)
+            self._send(pipe, task)
         for pipe in self._pipes:
             self._receive(pipe)
             self._give(pipe, waiting, busy)
@@ -115,14 +112,22 @@ class Workers:
     def _give(self, pipe: Pipe, waiting: list[Part], busy: dict[Pipe, Part]) -> None:
         if waiting:
             part = waiting.pop()
-            pipe.send(part)
+            self._send(pipe, part)
             busy[pipe] = part
+
+    def _send(self, pipe: Pipe, message: Task | Part) -> None:
+        try:
+            pipe.send(message)
+        except OSError as error:
+            # What it said last, if it could, is the reason.
+            self._receive(pipe)
+            raise connections.ProcessLost from error
 
     def _receive(self, pipe: Pipe) -> Any:
         try:
             answer = pipe.recv()
         except (EOFError, OSError) as error:
-            raise WorkerLost from error
+            raise connections.ProcessLost from error
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -131,6 +136,8 @@ class Workers:
 def _work(pipe: Pipe, file: Path) -> None:
     """Until the other end is closed: a task, and then parts of it."""
     _end_with_parent()
+    # Ctrl-C is for the whole group of processes; the main one tells what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with ExitStack() as stack:
         try:
             source = stack.enter_context(opened(file, checked=True))
