@@ -293,7 +293,8 @@ def _postgres(
             "DATABASE_PASSWORD": secret["app"],
             "DATABASE_READONLY_PASSWORD": secret["readonly"],
             "POSTGRES_DB": "mindgraph",
-            "POSTGRES_INITDB_ARGS": "--data-checksums --auth-host=scram-sha-256",
+            "POSTGRES_INITDB_ARGS": "--data-checksums --auth-host=scram-sha-256"
+            " --locale-provider=builtin --builtin-locale=C.UTF-8",
             "POSTGRES_PASSWORD": secret["super"],
         },
         ports={"5432/tcp": (HOST, 0)},
