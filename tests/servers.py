@@ -284,8 +284,9 @@ def _postgres(
 ) -> tuple[Container, int]:
     container = client.containers.run(
         image("postgres"),
-        # Tables of tests are so small that an index wouldn't be worth it.
-        "postgres -c max_connections=300 -c fsync=off -c enable_seqscan=off "
+        # Tables of tests are so small that an index wouldn't be worth it. What then is done without
+        # one seems so costly that the server would compile the query, for longer than it runs.
+        "postgres -c max_connections=300 -c fsync=off -c enable_seqscan=off -c jit=off "
         "-c shared_preload_libraries=pg_stat_statements",
         environment={
             "DATABASE_BACKUP_PASSWORD": secret["backup"],
