@@ -30,6 +30,7 @@ from app.ops.migrate.violations import Violations
 TRIED_ROWS, TRIED_BYTES = 256, 4 << 20
 REFUSED = (
     *packing.ODD,
+    sqlite3.DataError,
     psycopg2.DataError,
     psycopg2.IntegrityError,
     psycopg2.InternalError,

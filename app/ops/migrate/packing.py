@@ -29,11 +29,13 @@ NULL = struct.pack(">i", -1)
 # four bytes.
 LONGEST = 100_000
 LARGEST = 4 * LONGEST
+# A row with more than this isn't even fetched in a batch: SQLite refuses to.
+LARGEST_ROW = 600_000
 # Numbers whose packed form is kept: most columns have the same ones again and again.
 REMEMBERED = 50_000
 
 EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 - a text without a zone, which is in UTC.
-SEPARATORS, DOT = b" T", ord(".")
+SEPARATORS, DOT = (b" ", b"T"), ord(".")
 
 
 class Doubtful(ValueError):
@@ -90,17 +92,38 @@ def _long(raw: bytes) -> bytes:
     return _length(len(raw))
 
 
+class _Hours(dict[bytes, int]):
+    """Microseconds since 2000 of `YYYY-MM-DD HH:`, perhaps with a T; rows come in their order."""
+
+    def __missing__(self, raw: bytes) -> int:
+        # The reader below takes other forms as well, and other signs between.
+        if not (raw[4:8:3] == b"--" and raw[13:] == b":" and raw[10:11] in SEPARATORS):
+            raise Doubtful
+        # Later releases of Python take it for the next day.
+        if len(raw) != 14 or raw[11:13] == b"24":
+            raise Doubtful
+        since = datetime.fromisoformat(raw[:13].decode()) - EPOCH
+        if len(self) > REMEMBERED:
+            self.clear()
+        made = self[raw] = (since.days * 86_400 + since.seconds) * 1_000_000
+        return made
+
+
+_hours = _Hours()
+# Microseconds of `MM:SS`.
+_SECONDS = {b"%02d:%02d" % divmod(second, 60): second * 1_000_000 for second in range(3600)}
+
+
 def _moment(raw: bytes) -> bytes:
     """`YYYY-MM-DD HH:MM:SS`, perhaps with a T, perhaps with six digits of a fraction."""
-    is_known = raw[19] == DOT if len(raw) == 26 else len(raw) == 19
-    # The reader below takes other forms as well, and other signs between.
-    if not (is_known and raw[4:8:3] == b"--" and raw[13:17:3] == b"::" and raw[10] in SEPARATORS):
+    if len(raw) == 26:
+        fraction = raw[20:]
+        if not (fraction.isdigit() and raw[19] == DOT):
+            raise Doubtful
+        return _int8(8, _hours[raw[:14]] + _SECONDS[raw[14:19]] + int(fraction))
+    if len(raw) != 19:
         raise Doubtful
-    # Later releases of Python take it for the next day.
-    if raw[11:13] == b"24":
-        raise Doubtful
-    since = datetime.fromisoformat(raw.decode()) - EPOCH
-    return _int8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+    return _int8(8, _hours[raw[:14]] + _SECONDS[raw[14:]])
 
 
 # The pairs of each object of the JSON that is being read, in a list of their own.
@@ -201,17 +224,22 @@ def of(columns: Sequence[tuple[str, Column]], different: Collection[str] = ()) -
 
 
 def _refused(name: str, column: Column) -> str:
+    # A blob is more than any text, and all blobs are at least this one.
+    is_blob = f"{name} >= x''"
+    if column.type == "bytea":
+        return f"length({name}) > {LARGEST}"
+    if column.type in MOMENTS or _has_lengths(column):
+        return is_blob
     if column.type in TEXTS:
-        # A blob is more than any text, and all blobs are at least this one.
         # Of one that is too long the server would cut off spaces without a word.
         longest = min(column.length or LONGEST, LONGEST)
-        if longest < len(LENGTHS):
-            # `_packer` has the lengths that fit.
-            longest = LONGEST
-        return f"{name} >= x'' OR length({name}) > {longest}"
-    if column.type in MOMENTS:
-        return f"{name} >= x''"
-    return f"length({name}) > {LARGEST}" if column.type == "bytea" else ""
+        return f"{is_blob} OR length({name}) > {longest}"
+    return ""
+
+
+def _has_lengths(column: Column) -> bool:
+    """Whether the packed lengths that fit are at hand, so that others are refused by `pack`."""
+    return column.type == "varchar" and bool(column.length) and (column.length or 0) < len(LENGTHS)
 
 
 def _packer(columns: Sequence[tuple[Column, bool]]) -> Callable[[Sequence[Sequence[Any]]], bytes]:
@@ -229,11 +257,12 @@ def _packer(columns: Sequence[tuple[Column, bool]]) -> Callable[[Sequence[Sequen
             known[f"of_{name}"] = _Numbers(INTEGERS[column.type], column.nullable)
             values.append(f"of_{name}[{name}]")
             continue
-        if column.type == "varchar" and column.length and column.length < len(LENGTHS):
-            # In bytes, of which a text never has less than characters.
-            known[f"of_{name}"] = LENGTHS[: column.length + 1]
-            way = f"of_{name}[len({name})] + {name}"
         null = "null" if column.nullable else f"odd({name})"
+        if _has_lengths(column):
+            # In bytes, of which a text never has less than characters.
+            known[f"of_{name}"] = LENGTHS[: (column.length or 0) + 1]
+            values += [f"{null} if {name} is None else of_{name}[len({name})]", f"{name} or b''"]
+            continue
         values.append(f"{null} if {name} is None else {way}")
     row = f"b''.join((head, {', '.join(values)}))"
     join_rows: Callable[[Sequence[Sequence[Any]]], bytes] = eval(  # noqa: S307 - of our own words

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,7 +15,7 @@ from app.ops.migrate.target import Column
 
 # Rows are fetched in batches that come to about this many bytes.
 BATCH = 1 << 20
-FEWEST, MOST = 8, 1_000
+FEWEST, MOST = 8, 500
 MARK_COLUMN = Column(MARK, "int8", nullable=True)
 
 Value = int | float | str | bytes | None
@@ -75,8 +76,15 @@ class Reader:
 
         Raises:
             packing.ODD: one isn't, and the table has no rowids.
+            sqlite3.DataError: one is too large to be fetched along with others.
         """
         self.connection.text_factory = bytes
+        with _limited(self.connection):
+            yield from self._packed(part, way, odd)
+
+    def _packed(
+        self, part: Part, way: packing.Packing, odd: list[int]
+    ) -> Iterator[tuple[int, bytes]]:
         where, parameters = _range(self.move, part)
         identity = quoted(self.move.rowid) if self.move.rowid else "NULL"
         cursor = self.connection.execute(
@@ -161,6 +169,15 @@ class Reader:
                     source.decoded(value, self.encoding) if is_text else value
                     for value, is_text in pairs
                 ]
+
+
+@contextmanager
+def _limited(connection: sqlite3.Connection) -> Iterator[None]:
+    before = connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, packing.LARGEST_ROW)
+    try:
+        yield
+    finally:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, before)
 
 
 def _each(way: packing.Packing, rows: Sequence[Any], odd: list[int]) -> Iterator[bytes]:
