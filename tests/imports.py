@@ -97,7 +97,7 @@ def prepared(servers: Servers, folder: Path) -> Iterator[Import]:
             shown=connections.shown(settings),
             jobs=1,
         )
-        connection = psycopg2.connect(options.dsn)
+        connection = psycopg2.connect(options.dsn, application_name="test")
         connection.autocommit = True
         try:
             yield Import(options, connection)

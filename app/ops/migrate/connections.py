@@ -26,6 +26,8 @@ OPTIONS = {
     "lock_timeout": str(LOCK_TIMEOUT_MS),
     "idle_in_transaction_session_timeout": "0",
     "TimeZone": "UTC",
+    # What is asked of the server's own catalogue looks costly to it, and isn't.
+    "jit": "off",
     "client_encoding": "UTF8",
     "maintenance_work_mem": MAINTENANCE_WORK_MEM,
     # A commit that a crash of the server takes back takes the note of it back as well.
