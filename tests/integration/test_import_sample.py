@@ -52,7 +52,9 @@ class Moved:
 
     def on_server(self, statement: str | sql.Composable) -> list[tuple[Any, ...]]:
         with (
-            closing(psycopg2.connect(connections.dsn(self.settings))) as connection,
+            closing(
+                psycopg2.connect(connections.dsn(self.settings), application_name="test")
+            ) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute(statement)
