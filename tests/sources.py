@@ -36,6 +36,11 @@ def put(file: Path, table: str, *rows: Sequence[Any]) -> None:
             connection.execute(f'INSERT INTO "{name}" VALUES ({marks})', row)
 
 
+def select(file: Path, statement: str) -> list[Any]:
+    with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+        return connection.execute(statement).fetchall()
+
+
 class Writer:
     """A program that has the file open."""
 

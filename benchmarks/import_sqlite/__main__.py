@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.import_sqlite import compare, floor, ours, pgloader, source
+from benchmarks.import_sqlite import compare, floor, measure, ours, pgloader, source
 from benchmarks.import_sqlite import server as servers
 from benchmarks.import_sqlite.measure import Failed, Taken
 from benchmarks.import_sqlite.result import FLOOR, OURS, PGLOADER, Result, Turn
@@ -47,9 +47,12 @@ class Bench:
     def turn(self, load: Load) -> Turn:
         with self.server.database() as name:
             self.server.settle()
-            used = self.server.cpu_seconds()
+            used, busy = self.server.cpu_seconds(), measure.busy_seconds()
             taken = load(self.server.url(name), self.file, self.folder)
-            taken = replace(taken, server_cpu_s=self.server.cpu_seconds() - used)
+            busy = measure.busy_seconds() - busy
+            used = self.server.cpu_seconds() - used
+            others = max(busy - used - taken.client_cpu_s, 0.0)
+            taken = replace(taken, server_cpu_s=used, others_cpu_s=others)
             wrong = list(self.wrong(name))
         if load is not ours.load:
             return Turn.of(taken, {}, wrong)

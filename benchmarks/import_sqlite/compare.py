@@ -83,8 +83,8 @@ def differences(
         if rows != right[table][0]:
             yield f"{table}: {rows} rows of {right[table][0]}"
         elif total != right[table][1]:
-            names = ", ".join(_columns_that_differ(file, url, table, types[table]))
-            yield f"{table}: other values in {names}"
+            names = _columns_that_differ(file, url, table, types[table])
+            yield f"{table}: other values in {', '.join(names) or 'other rows'}"
 
 
 def missing(right: set[str], cursor: extensions.cursor) -> Iterator[str]:

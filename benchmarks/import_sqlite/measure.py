@@ -22,11 +22,15 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run took; memory is that of the client at its peak, what is shared counted once."""
+    """What a run took; memory is that of the client at its peak, what is shared counted once.
+
+    `others_cpu_s` is what the rest of the machine used meanwhile: much of it spoils the seconds.
+    """
 
     wall_s: float
     client_cpu_s: float = 0.0
     server_cpu_s: float = 0.0
+    others_cpu_s: float = 0.0
     peak_bytes: int = 0
     output: str = ""
 
@@ -56,6 +60,13 @@ def run(command: list[str], log: Path, environ: dict[str, str] | None = None) ->
     if process.returncode:
         raise Failed(f"{command[0]} ended with {process.returncode}:\n{output[-2000:]}")
     return Taken(wall, _used() - before, peak_bytes=peak, output=output)
+
+
+def busy_seconds() -> float:
+    """Processor time that the whole machine has spent on anything so far."""
+    times = psutil.cpu_times()
+    # The time of guests is in that of users already.
+    return float(times.user + times.nice + times.system + times.irq + times.softirq)
 
 
 def _used() -> float:

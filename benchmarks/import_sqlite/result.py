@@ -15,7 +15,18 @@ from benchmarks.import_sqlite import ours
 from benchmarks.import_sqlite.measure import Taken
 
 MEGABYTE = 1_000_000
-HEADS = ("contender", "s", "least", "most", "rows/s", "CPU s", "server s", "peak MB", "right")
+HEADS = (
+    "contender",
+    "s",
+    "least",
+    "most",
+    "rows/s",
+    "CPU s",
+    "server s",
+    "others s",
+    "peak MB",
+    "right",
+)
 OURS, PGLOADER, FLOOR = "ours", "pgloader", "floor"
 
 
@@ -26,6 +37,7 @@ class Turn:
     wall_s: float
     client_cpu_s: float
     server_cpu_s: float
+    others_cpu_s: float
     peak_bytes: int
     phases: dict[str, float] = field(default_factory=dict)
     wrong: tuple[str, ...] = ()
@@ -36,6 +48,7 @@ class Turn:
             taken.wall_s,
             taken.client_cpu_s,
             taken.server_cpu_s,
+            taken.others_cpu_s,
             taken.peak_bytes,
             phases,
             tuple(wrong),
@@ -114,6 +127,7 @@ class Result:
         peak = statistics.median(turn.peak_bytes for turn in turns) / MEGABYTE
         client = statistics.median(turn.client_cpu_s for turn in turns)
         server = statistics.median(turn.server_cpu_s for turn in turns)
+        others = statistics.median(turn.others_cpu_s for turn in turns)
         return (
             name,
             f"{middle:.1f}",
@@ -122,6 +136,7 @@ class Result:
             f"{self.rows / middle:,.0f}",
             f"{client:.1f}" if client else "-",
             f"{server:.1f}",
+            f"{others:.1f}",
             f"{peak:.0f}" if peak else "-",
             "no" if any(turn.wrong for turn in turns) else "yes",
         )

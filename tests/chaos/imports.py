@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psutil
 from psycopg2 import sql
@@ -27,9 +29,6 @@ from tests.servers import Crashing
 
 PATIENCE_S = 60.0
 TEMPLATE = "template_school"
-FINISHED = (0, 3)
-# No traceback, and no path to the program's own code.
-SENTENCES = 3
 SESSIONS = """
 SELECT pid FROM pg_stat_activity WHERE datname = %s AND application_name = 'mindgraph-import'
 """
@@ -43,9 +42,12 @@ class Case:
     """A file, and the database that it goes to."""
 
     server: Crashing
+    starter: Starter
     database: str
     file: Path
     on_bad_row: str = "quarantine"
+    is_dry_run: bool = False
+    jobs: int = 2
     part_rows: int = 150
     worth_processes: int = 20_000
 
@@ -58,6 +60,8 @@ class Case:
             {
                 "begin": begin,
                 "dsn": self.dsn,
+                "is_dry_run": self.is_dry_run,
+                "jobs": self.jobs,
                 "on_bad_row": self.on_bad_row,
                 "part_rows": self.part_rows,
                 "source": str(self.file),
@@ -89,29 +93,59 @@ class Case:
         return {one.name for one in self.file.parent.iterdir()} - own
 
 
+class Starter:
+    """The process that makes those of the imports."""
+
+    def __init__(self, folder: Path) -> None:
+        self.address = str(folder / "starter")
+        code = f"from tests.chaos import importer; importer.serve({self.address!r})"
+        self.process = subprocess.Popen(
+            # Not as a module: each process of an import would load it again.
+            [sys.executable, "-c", code],
+            cwd=CHECKOUT,
+            env={name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ},
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout
+        assert self.process.stdout.readline() == b"ready\n"
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout
+        self.process.stdout.close()
+
+
 class Running:
     """An import under way."""
 
     def __init__(self, case: Case, begin: str) -> None:
         self.case = case
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.importer", case.options(begin)],
-            cwd=CHECKOUT,
-            env={name: os.environ[name] for name in ("HOME", "PATH") if name in os.environ},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        self._asked = socket.socket(socket.AF_UNIX)
+        self._asked.connect(case.starter.address)
+        self._asked.settimeout(PATIENCE_S)
+        pipes = [os.pipe(), os.pipe()]
+        socket.send_fds(self._asked, [case.options(begin).encode()], [one for _, one in pipes])
+        for _, one in pipes:
+            os.close(one)
+        self._answers = self._asked.makefile()
+        self.pid = int(self._answers.readline())
         self.began: dict[str, float] = {}
         self.lines: list[str] = []
+        self.code = 0
         self.said = ""
         self._changed = threading.Condition()
         self._over = False
         self._threads = [
-            threading.Thread(target=one) for one in (self._listen, self._listen_to_errors)
+            threading.Thread(target=listen, args=(os.fdopen(pipe),))
+            for listen, (pipe, _) in zip((self._listen, self._listen_to_errors), pipes, strict=True)
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def is_over(self) -> bool:
+        return self._answers.closed
 
     def wait_for(self, phase: str) -> None:
         """Until it begins, or the import is over."""
@@ -120,53 +154,56 @@ class Running:
 
     def children(self) -> list[psutil.Process]:
         try:
-            return psutil.Process(self.process.pid).children(recursive=True)
+            return psutil.Process(self.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return []
 
-    def end(self) -> int:
-        """The exit code, once it and all that it started are gone."""
-        code = self.process.wait(PATIENCE_S)
+    def kill(self) -> None:
+        # Its pid isn't given to another while who made it doesn't know of its end.
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """Waits until it is over, and all that it has said is read."""
+        if self._answers.closed:
+            return
+        self.code = int(self._answers.readline())
+        self._answers.close()
+        self._asked.close()
         for thread in self._threads:
             thread.join()
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream
-            stream.close()
-        return code
 
-    def _listen(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
+    def _listen(self, stream: TextIO) -> None:
+        for line in stream:
             word, _, rest = line.rstrip("\n").partition(" ")
             with self._changed:
                 self.lines.append(line.rstrip("\n"))
                 if word == "phase":
                     self.began[rest] = time.monotonic()
                 self._changed.notify_all()
+        stream.close()
         with self._changed:
             self.began["over"] = time.monotonic()
             self._over = True
             self._changed.notify_all()
 
-    def _listen_to_errors(self) -> None:
-        assert self.process.stderr
-        self.said = self.process.stderr.read()
+    def _listen_to_errors(self, stream: TextIO) -> None:
+        self.said = stream.read()
+        stream.close()
 
 
 @contextmanager
 def running(case: Case, begin: str = "new") -> Iterator[Running]:
     """Gone with all that it started after the block, whatever happens in it."""
     made = Running(case, begin)
-    children: list[psutil.Process] = []
     try:
         yield made
     finally:
-        children = made.children()
-        made.process.kill()
+        if not made.is_over:
+            for one in made.children():
+                one.kill()
+            made.kill()
         made.end()
-        for child in children:
-            if child.is_running():
-                child.kill()
 
 
 def finish(case: Case, begin: str = "new") -> Running:
@@ -189,7 +226,9 @@ def prepare(server: Crashing) -> None:
 
 
 @contextmanager
-def case(server: Crashing, folder: Path, journal: str, **changes: Any) -> Iterator[Case]:
+def case(
+    server: Crashing, starter: Starter, folder: Path, journal: str, **changes: Any
+) -> Iterator[Case]:
     """With a database and a folder of its own. The file must be as it was after the block."""
     name = f"school_{random.SystemRandom().randrange(10**9)}"
     place = folder / name
@@ -199,7 +238,7 @@ def case(server: Crashing, folder: Path, journal: str, **changes: Any) -> Iterat
         databases.copy(cursor, TEMPLATE, name)
     before = sources.state(place)
     try:
-        yield replace(Case(server, name, file), **changes)
+        yield replace(Case(server, starter, name, file), **changes)
         assert content(place) == {name: raw for name, raw in before.items() if raw}
     finally:
         server.wait()
@@ -220,7 +259,7 @@ Accident = Callable[[Running, random.Random], None]
 
 
 def kill_main(running: Running, _chance: random.Random) -> None:
-    running.process.kill()
+    running.kill()
 
 
 def kill_worker(running: Running, chance: random.Random) -> None:

@@ -16,27 +16,6 @@ from app.settings import Settings
 from tests import commands, databases, samples, sources
 from tests.servers import Servers
 
-DIAGRAM = (
-    "INSERT INTO diagrams (id, user_id, title, diagram_type, spec, is_deleted, is_pinned,"
-    " created_at, updated_at) VALUES ('{}', {}, {}, 'mind_map', '{}', 0, 0,"
-    " '2025-01-01 00:00:00', '2025-01-01 00:00:00')"
-)
-LONG = "printf('%.*c', 201, 'x')"
-# Years of dirt: each row with what PostgreSQL has against it.
-DIRT = (
-    DIAGRAM.format("too-long", 1, LONG, '{"topic": "a"}'),
-    DIAGRAM.format("orphan", 99_999, "'of nobody'", '{"topic": "b"}'),
-    DIAGRAM.format("bad-json", 1, "'half a spec'", '{"topic": '),
-    DIAGRAM.format("left-alone", 1, LONG, '{"topic": "c"}'),
-    # From before there was a language.
-    "ALTER TABLE diagrams DROP COLUMN language",
-    "DROP INDEX ix_users_phone",
-    "INSERT INTO users (id, phone, password_hash, name, role, created_at)"
-    " SELECT 5000, phone, 'x', '重复', 'user', created_at FROM users WHERE id = 2",
-    DIAGRAM.format("of-duplicate", 5000, "'waits for its user'", '{"topic": "d"}'),
-    "INSERT INTO api_keys (id, key, name, usage_count, is_active, created_at)"
-    " VALUES (50, 'mg_50', 'negative', -1, 1, '2025-01-01 00:00:00')",
-)
 PUT = """
 UPDATE legacy.import_quarantine_values v SET type = %s, value = %s
 FROM legacy.import_quarantine q
@@ -76,7 +55,8 @@ class Moved:
 @pytest.fixture
 def moved(servers: Servers, tmp_path: Path) -> Iterator[Moved]:
     file = samples.unpack(tmp_path / "dirty.db")
-    sources.make(file, *DIRT)
+    # From before there was a language.
+    sources.make(file, *samples.DIRT, "ALTER TABLE diagrams DROP COLUMN language")
     with databases.on_server(servers, databases.BARE) as name:
         settings = databases.settings_of(servers, name)
         done = commands.run("import-sqlite", str(file), environ=commands.environment_of(settings))

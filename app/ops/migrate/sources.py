@@ -168,8 +168,9 @@ def _mode(connection: sqlite3.Connection) -> str:
 
 
 def _is_settled(file: Path) -> bool:
-    times = [one.stat().st_mtime for one in (file, files.journal(file)) if one.exists()]
-    return time.time() - max(times) > SETTLED_S
+    found = [one.stat() for one in (file, files.journal(file)) if one.exists()]
+    # An empty journal may be the one that SQLite has just made for us.
+    return time.time() - max(one.st_mtime for one in found if one.st_size) > SETTLED_S
 
 
 def _folder(file: Path) -> Path:
