@@ -207,9 +207,9 @@ def tables(draw: st.DrawFn, number: int, is_clean: bool) -> Table:
         for one in columns[:-1]
     ]
     keys = draw(st.lists(st.integers(0, 30) | SMALL, unique=True, max_size=12))
-    reference = st.none() | st.sampled_from(keys or [1]) | SMALL
+    reference: st.SearchStrategy[Value] = st.one_of(st.none(), st.sampled_from(keys or [1]), SMALL)
     if not is_clean:
-        reference = reference | ANYTHING
+        reference = st.one_of(reference, ANYTHING)
     rows = tuple((key, *draw(st.tuples(*values, reference))) for key in keys)
     return Table(tuple(columns), draw(st.booleans()), draw(st.booleans()), rows)
 
@@ -298,18 +298,17 @@ def kept(value: Value) -> tuple[str, bytes | None]:
     return ("integer" if isinstance(value, int) else "real"), repr(value).encode()
 
 
-def patiently(count: int) -> Any:
-    return examples(max_examples=count, suppress_health_check=list(HealthCheck))
+SMALL_PART = examples(max_examples=8, suppress_health_check=list(HealthCheck))
 
 
-@patiently(8)
+@SMALL_PART
 @given(schemas(is_clean=True))
 def test_values_of_their_types_arrive(made: Import, schema: list[Table]) -> None:
     fill(made, schema)
     check(made, schema)
 
 
-@patiently(8)
+@SMALL_PART
 @given(schemas(is_clean=False))
 def test_anything_arrives_or_is_in_quarantine(made: Import, schema: list[Table]) -> None:
     fill(made, schema)
