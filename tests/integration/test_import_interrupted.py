@@ -1,6 +1,5 @@
 """An import that was interrupted: who may go on with it, with what, and who may not begin."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -75,7 +74,7 @@ def case(servers: Servers, tmp_path: Path, journal: str) -> Iterator[Import]:
         made.on_server(TARGET)
         made.on_file(f"PRAGMA journal_mode={journal}", SOURCE)
         made.put("users", *ROWS)
-        _settle(made.options.source)
+        sources.settle(made.options.source)
         yield made
 
 
@@ -149,7 +148,7 @@ def test_another_file_is_not_taken_for_the_rest_of_it(case: Import, tmp_path: Pa
     interrupt(case, "loading")
     other = sources.make(tmp_path / "other.db", SOURCE)
     sources.put(other, "users", (7, "gina"))
-    _settle(other)
+    sources.settle(other)
     before = sources.state(case.options.source.parent)
     with pytest.raises(SourceDiffers, match=r"is of .*old\.db, not of .*other\.db"):
         case.run(source=other, begin="resume")
@@ -194,7 +193,7 @@ def test_what_another_release_began_is_left_alone(case: Import) -> None:
 
 def test_an_import_that_gave_up_halfway_is_begun_anew(case: Import) -> None:
     case.put("users", (3, "longer than ten"))
-    _settle(case.options.source)
+    sources.settle(case.options.source)
     # What it was to put back it has not put back yet.
     interrupt(case, "indexes and constraints", on_bad_row="abort")
     with pytest.raises(ImportInterrupted, match=r"was given up .*--restart"):
@@ -276,11 +275,3 @@ def test_what_a_killed_import_left_of_a_snapshot_is_written_over(case: Import) -
     place.with_name(f"{place.name}-journal").write_bytes(b"and its journal")
     assert case.run().exit_code == 0
     assert leftovers(case) == []
-
-
-def _settle(file: Path) -> None:
-    """A file that was just written to is taken for one in use."""
-    status = file.stat()
-    for one in (file, file.with_name(f"{file.name}-wal")):
-        if one.exists():
-            os.utime(one, (status.st_atime - 60, status.st_mtime - 60))
