@@ -106,6 +106,9 @@ register="with an invitation code of your organization"
 if docker compose exec -T app sh -c '[ "$ENVIRONMENT" != production ]'; then
     register="with the invitation code DEMO-A1B2C of the demo school"
 fi
+if docker compose exec -T app sh -c 'echo "$MAINTENANCE"' | grep -qiE '^(1|on|t|true|y|yes)$'; then
+    register="not now: MAINTENANCE in .env keeps everybody out"
+fi
 cat <<EOF
 
   MindGraph     http://$address        API: http://$address/docs

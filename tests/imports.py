@@ -1,6 +1,6 @@
 """Imports of files that a test has made, into a database that it has prepared."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +31,25 @@ WHERE source_table = %s ORDER BY source_rowid, source_key::text, q.id, v.column_
 """
 
 
+@dataclass(frozen=True)
+class No:
+    """The reason for which a value is in quarantine."""
+
+    reason: str
+
+
+# Values of a column of the file, and what the server shows for each.
+Cases = list[tuple[Any, str | No | None]]
+
+
+def expected(cases: Cases) -> Rows:
+    return [(at, one) for at, (_, one) in enumerate(cases) if not isinstance(one, No)]
+
+
+def refusals(cases: Cases) -> Rows:
+    return [(str(at), "a", one.reason) for at, (_, one) in enumerate(cases) if isinstance(one, No)]
+
+
 @dataclass
 class Import:
     """A file, a database with a schema, and what an import of the one into the other said."""
@@ -50,6 +69,13 @@ class Import:
     def put(self, table: str, *rows: Sequence[Any]) -> None:
         sources.put(self.options.source, table, *rows)
 
+    def one_column(self, cases: Mapping[str, Cases]) -> None:
+        """On either side a table for each type, `of TYPE`; the file's column has no type."""
+        for kind, values in cases.items():
+            self.on_server(f'CREATE TABLE "of {kind}" (id int8 PRIMARY KEY, a {kind})')
+            self.on_file(f'CREATE TABLE "of {kind}" (id INTEGER PRIMARY KEY, a)')
+            self.put(f"of {kind}", *enumerate(value for value, _ in values))
+
     def run(self, **changes: Any) -> Report:
         """Imports with some options changed."""
         self.report = importing.run(replace(self.options, **changes), Silence())
@@ -63,6 +89,10 @@ class Import:
         """All rows of a table, blobs as bytes, in the order of its first column or another one."""
         statement = sql.SQL("SELECT * FROM {} ORDER BY {}")
         return self.select(statement.format(sql.Identifier(schema, table), sql.SQL(order)))
+
+    def stored(self, kind: str) -> Rows:
+        """The rows of a table of `one_column`, as the server shows them."""
+        return self.select(f'SELECT id, a::text FROM "of {kind}" ORDER BY id')
 
     def select(self, statement: str | sql.Composable, values: Sequence[Any] | None = None) -> Rows:
         with closing(self.connection.cursor()) as cursor:

@@ -180,7 +180,7 @@ def test_names_are_found_as_sqlite_takes_them(moved: Import) -> None:
 
 
 def test_a_table_is_kept_with_its_statements(moved: Import) -> None:
-    comments = dict(
+    comments: dict[str, str] = dict(
         moved.select(
             "SELECT relname::text, obj_description(oid, 'pg_class') FROM pg_class"
             " WHERE relnamespace = 'legacy'::regnamespace AND relkind = 'r'"

@@ -61,7 +61,9 @@ def moved(servers: Servers, tmp_path: Path) -> Iterator[Moved]:
         settings = databases.settings_of(servers, name)
         done = commands.run("import-sqlite", str(file), environ=commands.environment_of(settings))
         assert done.returncode == 3, done.stdout + done.stderr
-        with closing(psycopg2.connect(connections.dsn(settings))) as connection:
+        with closing(
+            psycopg2.connect(connections.dsn(settings), application_name="test")
+        ) as connection:
             connection.autocommit = True
             yield Moved(settings, connection)
 

@@ -1,6 +1,7 @@
 """A whole old database moved by the command, and used by the service afterwards."""
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -51,7 +52,9 @@ class Moved:
 
     def on_server(self, statement: str | sql.Composable) -> list[tuple[Any, ...]]:
         with (
-            closing(psycopg2.connect(connections.dsn(self.settings))) as connection,
+            closing(
+                psycopg2.connect(connections.dsn(self.settings), application_name="test")
+            ) as connection,
             connection.cursor() as cursor,
         ):
             cursor.execute(statement)
@@ -75,6 +78,8 @@ def move(servers: Servers, file: Path) -> Iterator[Moved]:
 def moved(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
     folder = tmp_path_factory.mktemp("old 旧")
     file = samples.unpack(folder / "mind graph.db")
+    # Its program was stopped a while ago.
+    os.utime(file, (1_700_000_000, 1_700_000_000))
     with move(servers, file) as made:
         yield made
 
@@ -121,6 +126,10 @@ def test_each_table_of_the_file_is_accounted_for_by_its_name(moved: Moved) -> No
 def test_the_file_is_as_it_was(moved: Moved) -> None:
     assert moved.in_file("PRAGMA integrity_check") == [("ok",)]
     assert not moved.in_file("SELECT name FROM sqlite_schema WHERE name LIKE 'import%'")
+
+
+def test_a_file_at_rest_is_read_where_it_is(moved: Moved) -> None:
+    assert not [one for one in moved.report["remarks"] if "snapshot" in one]
 
 
 def test_an_old_password_is_good_and_gets_the_hash_of_today(moved: Moved, service: Service) -> None:

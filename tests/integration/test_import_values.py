@@ -1,22 +1,13 @@
 """Each value of a file is in the target as it was, or in quarantine with the reason why."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from tests import imports
-from tests.imports import Import
+from tests.imports import Import, No
 from tests.servers import Servers
-
-
-@dataclass(frozen=True)
-class No:
-    """The reason for which a value is in quarantine."""
-
-    reason: str
-
 
 NOT_BOOLEAN = No("neither true nor false")
 NO_TIME = No("text that is not a date or time in a known form")
@@ -278,10 +269,7 @@ ALONE: list[tuple[str, Any]] = [
 @pytest.fixture(scope="module")
 def moved(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Import]:
     with imports.prepared(servers, tmp_path_factory.mktemp("values")) as made:
-        for kind, values in CASES.items():
-            made.on_server(f'CREATE TABLE "{kind}" (id int8 PRIMARY KEY, a {kind})')
-            made.on_file(f'CREATE TABLE "{kind}" (id INTEGER PRIMARY KEY, a)')
-            made.put(kind, *enumerate(value for value, _ in values))
+        made.one_column(CASES)
         for at, (kind, value) in enumerate(ALONE):
             table = f"alone {at}"
             made.on_server(f'CREATE TABLE "{table}" (id int8 PRIMARY KEY, a {kind})')
@@ -293,12 +281,8 @@ def moved(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 @pytest.mark.parametrize("kind", CASES)
 def test_a_value_is_the_same_or_in_quarantine(moved: Import, kind: str) -> None:
-    cases = list(enumerate(expected for _, expected in CASES[kind]))
-    found = moved.select(f'SELECT id, a::text FROM "{kind}" ORDER BY id')
-    assert found == [(at, one) for at, one in cases if not isinstance(one, No)]
-    assert moved.refused(kind) == [
-        (str(at), "a", one.reason) for at, one in cases if isinstance(one, No)
-    ]
+    assert moved.stored(kind) == imports.expected(CASES[kind])
+    assert moved.refused(f"of {kind}") == imports.refusals(CASES[kind])
 
 
 def test_a_value_alone_among_good_ones_is_found_as_well(moved: Import) -> None:
@@ -339,7 +323,7 @@ def test_what_is_in_quarantine_is_there_with_its_very_bytes(moved: Import) -> No
                 (str(at), "id", "integer", str(at).encode()),
             )
         ]
-        assert moved.raw(kind) == wanted
+        assert moved.raw(f"of {kind}") == wanted
 
 
 def test_the_verdict_counts_what_is_in_quarantine(moved: Import) -> None:

@@ -1,10 +1,12 @@
 """Rows are proved to be in PostgreSQL as they are in the file, each as a whole."""
 
+from collections.abc import Mapping
+
 import psycopg2
 import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from app.ops.migrate import verify
+from app.ops.migrate import quarantine, verify
 from app.ops.migrate.catalogue import quoted
 from app.ops.migrate.plan import LEGACY, Link, Move, Plan
 from tests.proofs import Rows, Sides, different, people, sides
@@ -76,21 +78,25 @@ def test_a_key_of_several_columns_binds_its_row(sides: Sides) -> None:
     assert different(sides.prove()) == ["t.c"]
 
 
-QUARANTINE = """
-CREATE SCHEMA legacy;
-CREATE TABLE legacy.import_quarantine (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    source_table text, target_schema text, target_table text, source_rowid bigint,
-    source_key jsonb, column_name text, reason text);
-"""
+def make_quarantine(sides: Sides) -> None:
+    with sides.connection.cursor() as cursor:
+        quarantine.make(cursor, sides.plan())
 
 
-def quarantine(sides: Sides, rowid: int | None, key: str = "{}") -> None:
+def put_into_quarantine(
+    sides: Sides, rowid: int | None, key: Mapping[str, tuple[str, str]] | None = None
+) -> None:
     sides.on_server(
         "INSERT INTO legacy.import_quarantine"
-        " (source_table, target_schema, target_table, source_rowid, source_key)"
-        " VALUES ('t', 'public', 't', %s, %s)",
-        [rowid, key],
+        " (id, source_table, target_schema, target_table, source_rowid, source_key, reason)"
+        " VALUES (%s, 't', 'public', 't', %s, '{}', 'for a test')",
+        [rowid or 1, rowid],
     )
+    for name, (kind, value) in (key or {}).items():
+        sides.on_server(
+            "INSERT INTO legacy.import_quarantine_values VALUES (%s, %s, %s, %s)",
+            [rowid or 1, name, kind, value.encode()],
+        )
 
 
 def test_rows_in_quarantine_are_left_out(sides: Sides) -> None:
@@ -98,13 +104,13 @@ def test_rows_in_quarantine_are_left_out(sides: Sides) -> None:
     sides.put("t", [(3, b"bytes"), (4, "root")])
     sides.store("t", [(4, "root")])
     sides.on_server("SELECT setval('t_id_seq', 4)")
-    sides.on_server(QUARANTINE)
+    make_quarantine(sides)
     assert different(sides.prove()) == ["t", "t.id", "t.a"]
-    quarantine(sides, 3)
+    put_into_quarantine(sides, 3)
     proof = sides.prove()
     assert proof.problems == ()
     assert (proof.tables[0].quarantined, proof.tables[0].rows.source) == (1, "3")
-    quarantine(sides, 99)
+    put_into_quarantine(sides, 99)
     assert "1" in sides.prove().problems[0]
 
 
@@ -113,8 +119,8 @@ def test_rows_without_rowid_are_left_out_by_their_key(sides: Sides) -> None:
     sides.on_server("CREATE TABLE t (a text, b int8, c int4, PRIMARY KEY (a, b))")
     sides.put("t", [("x", 1, 1), ("x", 2, "bad"), ("1", 2, 3)])
     sides.store("t", [("x", 1, 1), ("1", 2, 3)])
-    sides.on_server(QUARANTINE)
-    quarantine(sides, None, '{"a": "x", "b": 2}')
+    make_quarantine(sides)
+    put_into_quarantine(sides, None, {"a": ("text", "x"), "b": ("integer", "2")})
     assert sides.prove().problems == ()
 
 

@@ -120,8 +120,9 @@ class _Column:
         cast = {"float4": "::text::float8", "timestamptz": "::timestamp", "bpchar": "::text"}
         values = [f"{raw}{cast.get(self.type, '')} AS {self.value}"]
         if self.is_costly:
-            text = f"trim_scale({raw})" if self.type == "numeric" else raw
-            values.append(f"{text}::text AS {self.text}")
+            # To ::text an inet is something else than what it is shown as.
+            other = {"numeric": f"trim_scale({raw})", "inet": f"nullif(concat({raw}), '')"}
+            values.append(f"{other.get(self.type, raw)}::text AS {self.text}")
         return values
 
     def values(self, seed: str) -> list[str]:

@@ -23,6 +23,8 @@ SEED = -7_046_029_254_386_353_131
 # Longer texts are hashed by way of their SHA-256: bytes, and characters of least and most.
 LONG = 200
 CUT = 40
+# Texts of a batch that are worth being read once only.
+FEW = 400
 # A double holds every whole number below it.
 EXACT = 2.0**53
 
@@ -225,6 +227,13 @@ def _texts(link: Link, read_text: Callable[[float], str]) -> Callable[[Values], 
     convert = _converter(kind, link.derivation, read_text)
 
     def read(values: Values) -> Content:
+        different = set(values) if convert is None else ()
+        # A number is never equal to a text, so that those are texts if these are.
+        if 0 < len(different) <= FEW and set(map(type, different)) == {str}:
+            return _repeated(read_different, list(different), values)
+        return read_different(values)
+
+    def read_different(values: Values) -> Texts:
         unreadable = 0
         found = list(values)
         if convert is not None or set(map(type, values)) != {str}:
@@ -243,7 +252,17 @@ def _texts(link: Link, read_text: Callable[[float], str]) -> Callable[[Values], 
     return read
 
 
-def _numerics(found: list[Any], unreadable: int) -> Content:
+def _repeated(read: Callable[[Values], Texts], different: list[str], values: Values) -> Content:
+    """A column that says a few texts again and again, each of which is read once."""
+    if any("\0" in one for one in different):
+        return read(values)
+    texts = read(different)
+    places = {text: at for at, text in enumerate(different)}
+    chosen = np.fromiter(map(places.__getitem__, values), dtype=np.intp, count=len(values))
+    return Texts(texts.words[:, chosen], texts.lengths[chosen], texts.least, texts.most)
+
+
+def _numerics(found: list[Any], unreadable: int) -> Texts:
     numbers = [one or Decimal(0) for one in found]
     words, lengths, _ = _text_words([shown.numeric(one) for one in numbers])
     return Texts(words, lengths, min(numbers), max(numbers), unreadable)

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from app.ops.migrate import values
 from app.ops.migrate.source import InvalidText
-from app.ops.migrate.target import Column
+from app.ops.migrate.target import TIMES, Column
 from app.ops.migrate.unstorable import Unstorable
 
 # What the server makes of a text for a type: its binary form and the text that it shows for it.
@@ -66,7 +66,17 @@ def encode(value: values.Value | None, column: Column, ask: Ask) -> bytes | None
         return _asked(value, column, ask)
     text = values.convert(value, kind, column.length, column.precision, column.scale)
     assert text is not None
+    _require_digits(text, column)
     return _binary(text, column.type)
+
+
+def _require_digits(text: str, column: Column) -> None:
+    """The server would round a time without a word."""
+    if column.type not in TIMES or column.precision is None:
+        return
+    fraction = text.removesuffix("+00").partition(".")[2].rstrip("0")
+    if len(fraction) > column.precision:
+        raise Unstorable(f"a time with more than {column.precision} digits after its seconds")
 
 
 def _label(value: values.Value, column: Column) -> bytes:

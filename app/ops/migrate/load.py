@@ -213,7 +213,8 @@ class Loader:
     @property
     def _ask(self) -> Ask:
         def ask(column: Column, text: str) -> tuple[bytes, str]:
-            with self.asking.cursor() as cursor:
+            # A value that is refused ends the transaction that asked.
+            with self.asking, self.asking.cursor() as cursor:
                 return of_server(cursor, column, text)
 
         return ask
@@ -255,9 +256,11 @@ def _derived(link: Link | None, value: Value) -> Value:
 
 def of_server(cursor: Cursor, column: Column, text: str) -> tuple[bytes, str]:
     """A value of a type that only the server knows: its binary form, and how it is shown."""
-    made = sql.SQL("{}::{}").format(sql.Literal(text), sql.Identifier(column.type))
+    kind = sql.SQL(column.declared) if column.declared else sql.Identifier(column.type)
+    made = sql.SQL("{}::{}").format(sql.Literal(text), kind)
     try:
-        cursor.execute(sql.SQL("SELECT ({})::text").format(made))
+        # Not as ::text, which is something else for inet.
+        cursor.execute(sql.SQL("SELECT concat({})").format(made))
         ((shown,),) = cursor.fetchall()
         file = streams.Gathered()
         statement = sql.SQL("COPY (SELECT {}) TO STDOUT (FORMAT binary)").format(made)

@@ -36,6 +36,8 @@ REMEMBERED = 50_000
 
 EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 - a text without a zone, which is in UTC.
 SEPARATORS, DOT = (b" ", b"T"), ord(".")
+# Characters of a moment without a fraction.
+WHOLE_SECONDS = 19
 
 
 class Doubtful(ValueError):
@@ -228,6 +230,9 @@ def _refused(name: str, column: Column) -> str:
     is_blob = f"{name} >= x''"
     if column.type == "bytea":
         return f"length({name}) > {LARGEST}"
+    if column.type in MOMENTS and column.precision not in {None, 6}:
+        # One with more digits than the column keeps the server would round.
+        return f"{is_blob} OR length({name}) > {WHOLE_SECONDS}"
     if column.type in MOMENTS or _has_lengths(column):
         return is_blob
     if column.type in TEXTS:

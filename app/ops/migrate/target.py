@@ -21,7 +21,8 @@ COLUMNS = """
 SELECT c.oid, c.relname, a.attname, base.typname, base.typtype,
     coalesce(nullif(a.atttypmod, -1), nullif(t.typtypmod, -1)) AS modifier,
     a.attnotnull OR t.typnotnull, pg_get_expr(d.adbin, d.adrelid), a.attgenerated, a.attidentity,
-    ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = base.oid ORDER BY enumsortorder)
+    ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = base.oid ORDER BY enumsortorder),
+    format_type(base.oid, coalesce(nullif(a.atttypmod, -1), t.typtypmod))
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 JOIN pg_type t ON t.oid = a.atttypid
@@ -105,6 +106,7 @@ WHERE c.relnamespace = %s::regnamespace AND NOT t.tgisinternal AND NOT c.relispa
 ORDER BY c.relname, t.tgname
 """
 
+TIMES = {"time", "timestamp", "timestamptz"}
 # The four bytes of a length that varlena types store in the modifier.
 HEADER = 4
 
@@ -118,7 +120,7 @@ class Column:
     nullable: bool
     # Characters of varchar and char.
     length: int | None = None
-    # Digits of numeric.
+    # Digits of numeric, and of a time after its seconds.
     precision: int | None = None
     scale: int | None = None
     # The expression.
@@ -127,6 +129,8 @@ class Column:
     identity: Literal["", "always", "by default"] = ""
     # Of an enumeration.
     labels: tuple[str, ...] = ()
+    # As SQL names the type, with all that limits it.
+    declared: str = ""
 
 
 @dataclass(frozen=True)
@@ -307,6 +311,7 @@ def _column(
     generated: str,
     identity: str,
     labels: list[str],
+    declared: str,
 ) -> Column:
     length = modifier - HEADER if modifier and type_name in {"varchar", "bpchar"} else None
     precision, scale = _digits(type_name, modifier)
@@ -321,11 +326,14 @@ def _column(
         is_generated=bool(generated),
         identity={"a": "always", "d": "by default"}.get(identity, ""),  # type: ignore[arg-type]
         labels=tuple(labels),
+        declared=declared,
     )
 
 
 def _digits(type_name: str, modifier: int | None) -> tuple[int | None, int | None]:
     """Precision and scale of a numeric; the scale is a signed number of eleven bits."""
+    if type_name in TIMES:
+        return modifier, None
     if type_name != "numeric" or not modifier:
         return None, None
     packed = modifier - HEADER
