@@ -9,7 +9,8 @@ one by one, and in the end so that the one row that the server refuses is found.
 import hashlib
 import sqlite3
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import psycopg2
@@ -79,12 +80,7 @@ class Loader:
         for way in dict.fromkeys((reader.fast, None)):
             try:
                 return self._load(part, reader, way)
-            except (
-                *packing.ODD,
-                psycopg2.DataError,
-                psycopg2.IntegrityError,
-                psycopg2.InternalError,
-            ):
+            except REFUSED:
                 self.database.rollback()
             except psycopg2.Error as error:
                 # Of some kinds of values the server says so, as of JSON too deep for its stack.
@@ -97,7 +93,7 @@ class Loader:
         try:
             tally = _Tally()
             table = state.name(reader.move.schema, reader.move.table)
-            self._copy(reader, table, self._pieces(part, reader, way, tally))
+            self._copy_part(part, reader, table, way, tally)
             return self._done(part, tally, 0)
         except psycopg2.errors.CheckViolation:
             self.database.rollback()
@@ -122,7 +118,7 @@ class Loader:
         table, aside = state.name(move.schema, move.table), sql.Identifier("pg_temp", ASIDE)
         with self.database.cursor() as cursor:
             cursor.execute(sql.SQL(MAKE_ASIDE).format(sql.Identifier(ASIDE), table))
-        self._copy(reader, aside, self._pieces(part, reader, way, tally))
+        self._copy_part(part, reader, aside, way, tally)
         violations = Violations(self.plan, self.source, self.database)
         moved = sum(
             violations.of_check(move, check, aside) for check in self.checks.get(move.table, ())
@@ -170,6 +166,18 @@ class Loader:
         self._try(reader, rows[:half], tally)
         self._try(reader, rows[half:], tally)
 
+    def _copy_part(
+        self,
+        part: Part,
+        reader: Reader,
+        table: sql.Composable,
+        way: packing.Packing | None,
+        tally: _Tally,
+    ) -> None:
+        # What the reader has limited is free again whatever happens.
+        with closing(self._pieces(part, reader, way, tally)) as pieces:
+            self._copy(reader, table, pieces)
+
     def _copy(self, reader: Reader, table: sql.Composable, pieces: Iterator[bytes]) -> None:
         statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT binary)").format(
             table, state.names([one.name for one in reader.columns])
@@ -179,7 +187,7 @@ class Loader:
 
     def _pieces(
         self, part: Part, reader: Reader, way: packing.Packing | None, tally: _Tally
-    ) -> Iterator[bytes]:
+    ) -> Generator[bytes]:
         yield packing.HEADER
         odd: list[int] = []
         if way:
