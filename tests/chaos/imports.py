@@ -27,7 +27,7 @@ from tests.chaos.endings import Ending
 from tests.places import CHECKOUT
 from tests.servers import Crashing
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
 TEMPLATE = "template_school"
 SESSIONS = """
 SELECT pid FROM pg_stat_activity WHERE datname = %s AND application_name = 'mindgraph-import'

@@ -17,6 +17,8 @@ from app.settings import Settings
 
 # An index of a large table takes long; a lock that the service's own sessions hold should not.
 LOCK_TIMEOUT_MS = 30_000
+# The class of errors for memory, disk, connections and limits.
+RESOURCES = "53"
 # All connections of imports have this name, and no others.
 PROGRAM = "mindgraph-import"
 # More is faster for indexes; several are made at once.
@@ -84,7 +86,10 @@ def opened(target: str, search_path: Sequence[str]) -> Iterator[Connection]:
     try:
         connection = psycopg2.connect(target)
     except psycopg2.OperationalError as error:
-        raise ConnectionLost(f"no connection to PostgreSQL: {str(error).strip()}") from error
+        raise ConnectionLost(
+            f"no connection to PostgreSQL ({_said(error)}); when there is one, run the command "
+            f"again, and with --resume if an import had begun"
+        ) from error
     try:
         with connection.cursor() as cursor:
             names = sql.SQL(", ").join(map(sql.Identifier, search_path))
@@ -132,20 +137,33 @@ def _of_server(error: Exception) -> AppError | None:
     if isinstance(error, psycopg2.errors.LockNotAvailable):
         return Unavailable(
             "another session holds a lock on the target's tables for too long: stop the service "
-            "while its database is being filled"
+            "while its database is being filled, and run the command again, with --resume if an "
+            "import had begun"
         )
     if isinstance(error, psycopg2.errors.DiskFull):
         return Unavailable(
             "PostgreSQL's disk is full; make room, and run the command again with --resume"
         )
+    if isinstance(error, psycopg2.Error) and (error.pgcode or "").startswith(RESOURCES):
+        return Unavailable(
+            f"PostgreSQL has too little of something ({_said(error)}); give it more, and run the "
+            f"command again with --resume"
+        )
+    if isinstance(error, psycopg2.errors.ReadOnlySqlTransaction):
+        return InvalidInput("the target is read-only; name the server that others are copies of")
     if isinstance(error, psycopg2.errors.InsufficientPrivilege):
         return InvalidInput(
-            f"this role may not do what an import needs ({str(error).strip()}): use the owner of "
+            f"this role may not do what an import needs ({_said(error)}): use the owner of "
             f"the database and its tables"
         )
     if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
         return ConnectionLost(
-            f"the connection to PostgreSQL is gone ({str(error).strip() or 'closed'}); run the "
+            f"the connection to PostgreSQL is gone ({_said(error) or 'closed'}); run the "
             f"command again with --resume"
         )
     return None
+
+
+def _said(error: Exception) -> str:
+    """In one line; the driver's own has several, with tabs."""
+    return " ".join(str(error).split())

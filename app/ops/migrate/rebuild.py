@@ -5,14 +5,13 @@ What is there already, made before an interruption, stays. Each step commits by 
 
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 
-from app.ops.migrate import connections, state, target
+from app.ops.migrate import connections, state, target, threads
 from app.ops.migrate.plan import Move, Plan
 from app.ops.migrate.violations import Violations
 
@@ -86,7 +85,7 @@ class Rebuilder:
     def _indexes(self, done: Said) -> None:
         buildings = list(self._buildings())
         refused = []
-        with ThreadPoolExecutor(self.jobs) as pool:
+        with threads.pool(self.jobs) as pool:
             tries = [(one, pool.submit(self.run, [one.statement])) for one in buildings]
             for building, attempt in tries:
                 try:
@@ -190,7 +189,7 @@ class ForeignKeys:
     def _validate(self, wanted: Sequence[tuple[str, target.Constraint]], done: Said) -> bool:
         """Tables side by side, the keys of one in turn: its lock is taken by each."""
         tables = sorted({table for table, _ in wanted})
-        with ThreadPoolExecutor(self.rebuilder.jobs) as pool:
+        with threads.pool(self.rebuilder.jobs) as pool:
             tries = []
             for name in tables:
                 keys = [key for table, key in wanted if table == name and key.is_validated]

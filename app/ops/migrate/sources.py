@@ -98,11 +98,11 @@ def choose(path: Path, target: str, jobs: int, stack: ExitStack) -> Chosen:
     Raises:
         SourceUnusable: as `opened`.
     """
-    found = fingerprint(path)
+    found, is_settled = fingerprint(path), _is_settled(path.resolve())
     where = place(path, target)
     with ExitStack() as own:
         source = own.enter_context(opened(path))
-        if _mode(source.connection) == "wal" and _is_settled(source.file):
+        if _mode(source.connection) == "wal" and is_settled:
             try:
                 workers = own.enter_context(Workers(source.file, found, jobs))
                 stack.push(own.pop_all())
@@ -168,9 +168,9 @@ def _mode(connection: sqlite3.Connection) -> str:
 
 
 def _is_settled(file: Path) -> bool:
-    found = [one.stat() for one in (file, files.journal(file)) if one.exists()]
-    # An empty journal may be the one that SQLite has just made for us.
-    return time.time() - max(one.st_mtime for one in found if one.st_size) > SETTLED_S
+    """Whether the next change to it will have another time than the last one."""
+    written = [one.stat() for one in (file, files.journal(file)) if files.size(one)]
+    return all(time.time() - one.st_mtime > SETTLED_S for one in written)
 
 
 def _folder(file: Path) -> Path:

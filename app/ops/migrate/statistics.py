@@ -1,10 +1,8 @@
 """What the planner of the target has to know of tables that are new to it."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 from psycopg2 import sql
 
-from app.ops.migrate import connections, state
+from app.ops.migrate import connections, state, threads
 from app.ops.migrate.plan import Move, Plan
 from app.ops.migrate.progress import Progress
 
@@ -20,6 +18,6 @@ def gather(plan: Plan, dsn: str, jobs: int, progress: Progress) -> None:
 
     # Large ones first, so that nobody waits for one at the end.
     moves = sorted(plan.moves, key=lambda move: -move.rows)
-    with ThreadPoolExecutor(jobs) as pool:
+    with threads.pool(jobs) as pool:
         for _ in pool.map(analyze, moves):
             progress.advance(1)

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from multiprocessing import connection as pipes
 from multiprocessing.connection import Connection as Pipe
@@ -63,7 +63,7 @@ class Workers:
                 if self._receive(pipe) != self._expected:
                     raise SourceChanged
         except BaseException:
-            self.close()
+            self.close(at_once=True)
             raise
         return self
 
@@ -73,7 +73,7 @@ class Workers:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        self.close(at_once=kind is not None)
 
     def load(self, task: Task, parts: Sequence[Part]) -> Iterator[tuple[Part, Loaded]]:
         """Hands out parts, and yields them in the order in which they are done."""
@@ -92,11 +92,12 @@ class Workers:
                 self._give(pipe, waiting, busy)
                 yield part, done
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
+        """Ends the processes; what they are at is not finished when it is to be `at_once`."""
         for pipe in self._pipes:
             pipe.close()
         for process in self._processes:
-            process.join(PATIENCE_S)
+            process.join(0 if at_once else PATIENCE_S)
             if process.is_alive():
                 process.kill()
                 process.join()
@@ -149,7 +150,9 @@ def _work(pipe: Pipe, file: Path) -> None:
         except (EOFError, ConnectionError):
             return
         except Exception as error:
-            pipe.send(_portable(error))
+            # Nobody may be there any more to be told.
+            with suppress(OSError):
+                pipe.send(_portable(error))
 
 
 def _loader(stack: ExitStack, task: Task, source: Any) -> Loader:
