@@ -22,12 +22,12 @@ Rows = list[tuple[Any, ...]]
 REFUSED = """
 SELECT coalesce(source_rowid::text, source_key::text), column_name, reason
 FROM legacy.import_quarantine WHERE source_table = %s
-ORDER BY source_rowid, source_key::text, id
+ORDER BY source_rowid, source_key::text COLLATE "C", id
 """
 RAW = """
 SELECT coalesce(source_rowid::text, source_key::text), v.column_name, type, value
 FROM legacy.import_quarantine q JOIN legacy.import_quarantine_values v ON v.quarantine_id = q.id
-WHERE source_table = %s ORDER BY source_rowid, source_key::text, q.id, v.column_name
+WHERE source_table = %s ORDER BY source_rowid, source_key::text COLLATE "C", q.id, v.column_name
 """
 
 

@@ -298,7 +298,7 @@ def kept(value: Value) -> tuple[str, bytes | None]:
     return ("integer" if isinstance(value, int) else "real"), repr(value).encode()
 
 
-SMALL_PART = examples(max_examples=8, suppress_health_check=list(HealthCheck))
+SMALL_PART = examples(max_examples=5, suppress_health_check=list(HealthCheck))
 
 
 @SMALL_PART

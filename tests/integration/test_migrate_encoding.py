@@ -25,8 +25,8 @@ from tests.servers import Servers
 VALUES: list[tuple[str, Any, str]] = [
     *[("bool", value, "true") for value in (1, "t", "TRUE", 1.0)],
     *[("bool", value, "false") for value in (0, "f", -0.0)],
-    *[("int2", value, str(value)) for value in (0, -1, 32_767, -32_768)],
-    *[("int4", value, str(value)) for value in (0, -1, 2**31 - 1, -(2**31))],
+    *[("int2", value, f"'{value}'") for value in (0, -1, 32_767, -32_768)],
+    *[("int4", value, f"'{value}'") for value in (0, -1, 2**31 - 1, -(2**31))],
     *[("int8", value, f"'{value}'") for value in (0, -1, 2**63 - 1, -(2**63))],
     *[("float8", value, f"'{value}'") for value in (0.1, -0.0, 5e-324, 1e308, -1.5, 3)],
     *[("float8", value, f"'{value}inity'") for value in (float("inf"), -float("inf"))],
@@ -39,7 +39,6 @@ VALUES: list[tuple[str, Any, str]] = [
     ("bytea", "", "''"),
     ("bytea", InvalidText(b"\xff"), "'\\xff'"),
     ("json", '{"a":  1}', "'{\"a\":  1}'"),
-    ("jsonb", '{"b": [1, null], "a": "水"}', '\'{"b": [1, null], "a": "水"}\''),
     ("uuid", "0F8FAD5BD9CB469FA16570867728950E", "'0f8fad5b-d9cb-469f-a165-70867728950e'"),
     *[("date", value, f"'{value}'") for value in ("0001-01-01", "1999-12-31", "9999-12-31")],
     *[("time", value, f"'{value}'") for value in ("00:00", "23:59:59.999999", "12:30:01.5")],
@@ -51,14 +50,9 @@ VALUES: list[tuple[str, Any, str]] = [
     ("timestamptz", "2026-01-02T03:04:05+08:00", "'2026-01-02 03:04:05+08'"),
     ("timestamptz", 1_767_323_045.25, "'2026-01-02 03:04:05.25'"),
     *[("numeric", value, f"'{value}'") for value in ("0", "0.00", "-0.5", "10000", "100000000")],
-    *[
-        ("numeric", value, f"'{value}'")
-        for value in ("1e20", "1.50e-3", "9999.0001", "00" * 0 + "7")
-    ],
+    *[("numeric", value, f"'{value}'") for value in ("1e20", "1.50e-3", "9999.0001", "7")],
     *[("numeric", value, f"'{value}'") for value in ("0.00000001", "-12345678.90", "1e-16000")],
     ("numeric", "1e131000", "'1e131000'"),
-    ("numeric", float("inf"), "'Infinity'"),
-    ("numeric", -float("inf"), "'-Infinity'"),
     ("numeric", 19.99, "'19.99'"),
 ]
 
@@ -97,16 +91,30 @@ def sent(cursor: Cursor, kind: str, written: str) -> bytes:
 def test_a_value_has_the_bytes_that_the_server_sends(
     cursor: Cursor, kind: str, value: Any, written: str
 ) -> None:
-    if kind == "jsonb":
-        # Sent in the server's order of keys, and taken in any.
-        cursor.execute(sql.SQL("CREATE TEMP TABLE j (a jsonb)"))
-        raw = encoded(kind, value) or b""
-        row = packing.HEADER + b"\0\1" + len(raw).to_bytes(4, "big") + raw + packing.TRAILER
-        cursor.copy_expert("COPY j FROM STDIN (FORMAT binary)", io.BytesIO(row))
-        cursor.execute(sql.SQL("SELECT a = {}::jsonb FROM j").format(sql.SQL(written)))
-        assert cursor.fetchall() == [(True,)]
-        return
     assert encoded(kind, value) == sent(cursor, kind, written)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        # Sent with its keys in another order.
+        ("jsonb", '{"b": [1, null], "a": "水"}', '{"a": "水", "b": [1, null]}'),
+        # Sent with digits that it doesn't have.
+        ("numeric", float("inf"), "Infinity"),
+        ("numeric", -float("inf"), "-Infinity"),
+    ],
+)
+def test_a_value_is_taken_for_what_it_is(
+    cursor: Cursor, kind: str, value: Any, written: str
+) -> None:
+    raw = encoded(kind, value)
+    assert raw
+    cursor.execute(sql.SQL("CREATE TEMP TABLE taken (a {})").format(sql.SQL(kind)))
+    row = packing.HEADER + b"\0\1" + len(raw).to_bytes(4, "big") + raw + packing.TRAILER
+    cursor.copy_expert("COPY taken FROM STDIN (FORMAT binary)", io.BytesIO(row))
+    cursor.execute("SELECT a::text FROM taken")
+    assert cursor.fetchall() == [(written,)]
+    cursor.execute("DROP TABLE taken")
 
 
 NUMBERS = st.one_of(
