@@ -11,12 +11,12 @@ from app.cli import output, progress
 from app.db import engine
 from app.db.init import init_db
 from app.db.session import Database
-from app.errors import InvalidInput
+from app.errors import InvalidInput, Unavailable
 from app.ops import old_keys
 from app.ops.migrate import connections, importing, page, report, retry, rules
 from app.ops.migrate.importing import Options
 from app.ops.migrate.plans import Rules
-from app.ops.migrate.results import EXIT_CODES
+from app.ops.migrate.results import EXIT_CODES, Report
 from app.settings import Settings
 
 WRONG_USE = 2
@@ -75,16 +75,30 @@ def run(options: argparse.Namespace) -> int:
         output.complain("mindgraph: name the SQLite file that is to be moved")
         return WRONG_USE
     _require_writable(options.report)
-    with progress.shown(sys.stderr) as told:
-        found = importing.run(_options(options, loaded), told)
+    try:
+        with progress.shown(sys.stderr) as told:
+            found = importing.run(_options(options, loaded), told)
+    except KeyboardInterrupt:
+        output.complain("mindgraph: interrupted; go on by --resume, or begin anew by --restart")
+        raise
     if found.verdict != "failed" and not (options.no_init or options.dry_run):
         found = replace(found, remarks=(*found.remarks, *_adopt_keys(loaded)))
     for line in report.lines(found):
         output.say(line)
     if options.report:
-        options.report.write_text(report.to_json(found))
-        options.report.with_suffix(".html").write_text(page.to_html(found))
+        _write(options.report, found)
     return found.exit_code
+
+
+def _write(file: Path, found: Report) -> None:
+    try:
+        file.write_text(report.to_json(found))
+        file.with_suffix(".html").write_text(page.to_html(found))
+    except OSError as error:
+        raise Unavailable(
+            f"the report can't be written ({error}); an import that is finished tells it again: "
+            f"run the command with --resume and another name for --report"
+        ) from error
 
 
 def _retry(loaded: Settings, no_init: bool) -> int:
@@ -142,8 +156,9 @@ def _require_writable(file: Path | None) -> None:
     if file.suffix != ".json":
         raise InvalidInput(f"the report's name must end in .json, unlike {file}")
     folder = file.resolve().parent
-    if not os.access(folder, os.W_OK):
-        raise InvalidInput(f"can't write in {folder}; name another file with --report")
+    for one in (file, file.with_suffix(".html")):
+        if one.is_dir() or not os.access(one if one.exists() else folder, os.W_OK):
+            raise InvalidInput(f"can't write {one}; name another file with --report")
 
 
 def _processors() -> int:
