@@ -32,6 +32,9 @@ hypothesis.settings.load_profile("mindgraph")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A script that runs the tests with `&` ignores it, and so would all that they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
     if given is not None:
         config.stash[RUN] = Run(Path(given["mindgraph_run"]), given["mindgraph_owner"])

@@ -175,10 +175,14 @@ def test_ctrl_c_is_told_in_a_sentence_and_the_service_waits_for_the_end(
     arguments = ("import-sqlite", str(file), "--no-init", "--jobs", "1")
     process = commands.start(*arguments, environ=environ, start_new_session=True)
     with process:
-        commands.wait_until(lambda: _is_asleep(empty), "the first row waits")
-        # As a terminal does, to all processes of it.
-        os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(60) == 130
+        try:
+            commands.wait_until(lambda: _is_asleep(empty), "the first row waits")
+            # As a terminal does, to all processes of it.
+            os.killpg(process.pid, signal.SIGINT)
+            assert process.wait(60) == 130
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
         assert process.stdout
         said = process.stdout.read()
     assert "Traceback" not in said
