@@ -32,7 +32,7 @@ from app.ops.migrate import (
     statistics,
     target,
 )
-from app.ops.migrate.plan import LEGACY, Plan
+from app.ops.migrate.plan import LEGACY
 from app.ops.migrate.plans import Rules
 from app.ops.migrate.progress import Progress
 from app.ops.migrate.rebuild import Rebuilder
@@ -97,6 +97,9 @@ class _Import:
             finished = self._finished()
             if finished:
                 return finished
+        if interrupted is None:
+            # For a wrong name the target shall not be prepared.
+            sources.require(options.source)
         self._initialize()
         if options.is_dry_run:
             return self._rehearse()
@@ -172,7 +175,9 @@ class _Import:
         self, chosen: Chosen, found: catalogue.Catalogue, interrupted: state.State | None
     ) -> state.State:
         with self._transaction() as cursor:
-            saved = interrupted.saved if interrupted else self._target(cursor)
+            saved = (
+                interrupted.saved if interrupted else target.require(cursor, self._options.schema)
+            )
             plan = plans.make(chosen.source.connection, found, saved, self._options.rules, LEGACY)
             if interrupted:
                 prepare.finish(cursor, saved, interrupted.plan)
@@ -198,15 +203,6 @@ class _Import:
             run_name = state.renew(cursor, LEGACY)
         return _Job(chosen, found, replace(interrupted, run=run_name), self._options.schema)
 
-    def _target(self, cursor: Cursor) -> target.Catalogue:
-        found = target.catalogue(cursor, self._options.schema)
-        if not found.tables:
-            raise Conflict(
-                f"schema {self._options.schema} of the target has no tables; prepare it first "
-                f"(`mindgraph init-db`), or leave --no-init away"
-            )
-        return found
-
     def _rehearse(self) -> Report:
         with ExitStack() as stack:
             with self._phase("checking the file"):
@@ -221,23 +217,15 @@ class _Import:
         into, legacy = rehearsal.PLACES
         found = schema.catalogue(chosen.source.connection)
         with self._transaction() as cursor:
-            saved = self._target(cursor)
+            saved = target.require(cursor, self._options.schema)
             other = replace(saved, schema=into)
             plan = plans.make(chosen.source.connection, found, other, self._options.rules, legacy)
-            self._note_rows(cursor, saved, plan)
+            self._remarks += rehearsal.refusals(cursor, saved, plan)
             prepare.rehearse(cursor, saved, plan, into, keeping.comments(found, plan))
             begun = state.begin(
                 cursor, str(chosen.named), chosen.fingerprint, (str(chosen.file), ""), plan, saved
             )
         return _Job(chosen, found, begun, into)
-
-    def _note_rows(self, cursor: Cursor, saved: target.Catalogue, plan: Plan) -> None:
-        """What would keep a real import from beginning."""
-        real = [replace(move, schema=saved.schema) for move in plan.moves if not move.is_kept]
-        try:
-            prepare.require_empty(cursor, saved, replace(plan, moves=tuple(real), legacy=LEGACY))
-        except prepare.TargetNotEmpty as refused:
-            self._remarks.append(f"a real import would be refused: {refused.detail}")
 
     def _carry_out(self, job: "_Job") -> Report:
         count = self._load(job)

@@ -6,7 +6,7 @@ from psycopg2 import sql
 from psycopg2.extensions import connection as Connection  # noqa: N812
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
-from app.ops.migrate import state
+from app.ops.migrate import prepare, state, target
 from app.ops.migrate.plan import LEGACY, Plan
 from app.ops.migrate.results import Proof
 
@@ -22,6 +22,16 @@ def forget(connection: Connection) -> None:
     with connection, connection.cursor() as cursor:
         for name in PLACES:
             cursor.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(name)))
+
+
+def refusals(cursor: Cursor, saved: target.Catalogue, plan: Plan) -> list[str]:
+    """What would keep a real import from beginning, in a sentence."""
+    real = [replace(move, schema=saved.schema) for move in plan.moves if not move.is_kept]
+    try:
+        prepare.require_empty(cursor, saved, replace(plan, moves=tuple(real), legacy=LEGACY))
+    except prepare.TargetNotEmpty as refused:
+        return [f"a real import would be refused: {refused.detail}"]
+    return []
 
 
 def expected(cursor: Cursor, plan: Plan) -> str:

@@ -89,6 +89,12 @@ def place(path: Path, target: str) -> Path:
     return _folder(file) / f"{file.name}.snapshot-{digest}"
 
 
+def require(path: Path) -> None:
+    """Raises SourceUnusable for what is no SQLite file. Damage isn't looked for."""
+    with opened(path, checked=True):
+        pass
+
+
 def choose(path: Path, target: str, jobs: int, stack: ExitStack) -> Chosen:
     """Opens a file, for as long as the stack is open.
 

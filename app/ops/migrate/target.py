@@ -7,6 +7,8 @@ from typing import Any, Literal
 from psycopg2 import sql
 from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
+from app.errors import Conflict
+
 ConstraintType = Literal["primary key", "unique", "foreign key", "check", "exclusion"]
 
 CONSTRAINT_TYPES: dict[str, ConstraintType] = {
@@ -109,6 +111,10 @@ ORDER BY c.relname, t.tgname
 TIMES = {"time", "timestamp", "timestamptz"}
 # The four bytes of a length that varlena types store in the modifier.
 HEADER = 4
+
+
+class SchemaEmpty(Conflict):
+    """The target has no tables."""
 
 
 @dataclass(frozen=True)
@@ -236,6 +242,17 @@ def catalogue(cursor: Cursor, schema: str = "public") -> Catalogue:
         for name in columns
     }
     return Catalogue(schema, tables)
+
+
+def require(cursor: Cursor, schema: str) -> Catalogue:
+    """Raises SchemaEmpty."""
+    found = catalogue(cursor, schema)
+    if not found.tables:
+        raise SchemaEmpty(
+            f"schema {schema} of the target has no tables; prepare it first "
+            f"(`mindgraph init-db`), or leave --no-init away"
+        )
+    return found
 
 
 def count_rows(cursor: Cursor, found: Catalogue) -> dict[str, int]:
