@@ -200,7 +200,7 @@ def test_ctrl_c_is_told_in_a_sentence_and_the_service_waits_for_the_end(
 
 
 def _is_asleep(settings: Settings) -> bool:
-    asleep = "SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+    asleep = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
     return bool(_query(settings, f"{asleep} AND datname = current_database()"))
 
 
