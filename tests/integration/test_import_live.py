@@ -140,7 +140,9 @@ def test_who_writes_while_it_is_proved_changes_no_verdict(
 
     def disturbed(plan: Any, file: Path, *arguments: Any, **options: Any) -> Any:
         if not files:
-            case.on_file("INSERT INTO parents VALUES (1, 'late')")
+            # Of a process of its own: in this one it would share what the reader may only read.
+            with sources.writing(case.options.source) as writer:
+                writer.execute("INSERT INTO parents VALUES (1, 'late')")
         files.append(file.name)
         return verify(plan, file, *arguments, **options)
 
