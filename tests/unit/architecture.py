@@ -37,8 +37,9 @@ def environment(module: str, tree: ast.Module) -> Iterator[str]:
 
 def commits(module: str, tree: ast.Module) -> Iterator[str]:
     """Only db/session.py ends transactions; db/init.py ends those of migrations, which Alembic
-    begins on a connection of its own."""
-    if module in {"app.db.session", "app.db.init"}:
+    begins on a connection of its own, and a move those of the driver's own connections: where each
+    of its steps ends is what it goes on from."""
+    if module in {"app.db.session", "app.db.init"} or module.startswith("app.ops.migrate."):
         return
     for call in _calls(tree):
         if isinstance(call.func, ast.Attribute) and call.func.attr in {"commit", "rollback"}:
