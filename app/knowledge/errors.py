@@ -30,8 +30,7 @@ class FileHasMacros(FileRefused):
 
 
 class FileHasEntities(FileRefused):
-    """The file declares XML entities, as no office program does; open it in one, save it anew, and
-    upload it again."""
+    """The file declares XML entities; save it anew with an office program, and upload it again."""
 
 
 class FileUnpacksTooLarge(FileRefused):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.knowledge.errors import (
     FileDamaged,
+    FileEncrypted,
     FileHasEntities,
     FileUnpacksTooLarge,
 )
@@ -20,6 +21,8 @@ PIECE = MB
 END = b"PK\5\6"
 END_64 = b"PK\6\6"
 LOCATOR_64 = b"PK\6\7"
+# Of a part's flags.
+ENCRYPTED = 1
 # The end of the directory, with the longest comment behind it.
 LONGEST_END = 22 + 65_535
 # No office file may have one, and those who could expand it are many. In UTF-16 as well.
@@ -38,6 +41,7 @@ def open_zip(path: Path, unpacked_mb: int) -> zipfile.ZipFile:
     """
     Raises:
         FileDamaged: no ZIP file, or a broken one.
+        FileEncrypted: a part has a password.
         FileUnpacksTooLarge: its parts say that they are larger together. None gives more than it
             says: zipfile stops there.
     """
@@ -48,6 +52,9 @@ def open_zip(path: Path, unpacked_mb: int) -> zipfile.ZipFile:
     except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError, OSError) as error:
         raise FileDamaged from error
     parts = archive.infolist()
+    if any(part.flag_bits & ENCRYPTED for part in parts):
+        archive.close()
+        raise FileEncrypted
     if len(parts) > MOST_PARTS or sum(part.file_size for part in parts) > unpacked_mb * MB:
         archive.close()
         raise FileUnpacksTooLarge(

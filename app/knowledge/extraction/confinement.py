@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import os
+import re
 import resource
 import signal
 import sys
@@ -14,6 +15,8 @@ MB = 1024 * 1024
 PAGE = resource.getpagesize()
 OPEN_FILES = 64
 NICENESS = 10
+PEAK = re.compile(r"^VmPeak:\s*(\d+) kB$", re.MULTILINE)
+NEARLY_ALL = 0.8
 # prctl(2)
 PR_SET_PDEATHSIG = 1
 # After the parent should have ended it.
@@ -45,6 +48,16 @@ def limit_memory(megabytes: int) -> None:
     if hard != resource.RLIM_INFINITY:
         allowed = min(allowed, hard)
     resource.setrlimit(resource.RLIMIT_AS, (allowed, hard))
+
+
+def is_memory_exhausted() -> bool:
+    """Whether so much of the memory was taken at any time that more may have been refused."""
+    try:
+        peak = PEAK.search(Path("/proc/self/status").read_text())
+    except OSError:
+        return False
+    allowed, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return peak is not None and int(peak[1]) * 1024 > NEARLY_ALL * allowed
 
 
 def _die_with(parent: int) -> None:

@@ -44,14 +44,30 @@ KOREAN = (
     "이다는을의가에고하지은를도로사그아자한기대시서나리어인있스라만들해일정보수부전여것니과제장주"
     "습요면와으공게생원성구상적안동조신용무화오마비경내문우모교간당말세"
 )
+# The characters that their standards hold to be usual, the rest being rare.
+COMMON_CHINESE = bytes(
+    byte for lead in range(0xB0, 0xD7) for trail in range(0xA1, 0xFF) for byte in (lead, trail)
+).decode("gb2312")
+COMMON_TRADITIONAL = bytes(
+    byte for lead in range(0xA4, 0xC6) for trail in range(0xA1, 0xFF) for byte in (lead, trail)
+).decode("big5")
+HANGUL = "".join(map(chr, range(0xAC00, 0xD7A4)))
+# What a common character counts, against a frequent one.
+COMMON = 0.3
+
+
+def _weights(frequent: str, common: str) -> dict[str, float]:
+    return {**dict.fromkeys(common, COMMON), **dict.fromkeys(frequent + PUNCTUATION, 1.0)}
+
+
 # Ties go to the first.
-LEGACY = (
-    ("gb18030", frozenset(CHINESE + PUNCTUATION)),
-    ("big5hkscs", frozenset(TRADITIONAL + PUNCTUATION)),
-    ("cp932", frozenset(JAPANESE + PUNCTUATION)),
-    ("euc_jp", frozenset(JAPANESE + PUNCTUATION)),
-    ("euc_kr", frozenset(KOREAN + PUNCTUATION)),
-)
+LEGACY = {
+    "gb18030": _weights(CHINESE, COMMON_CHINESE),
+    "big5hkscs": _weights(TRADITIONAL, COMMON_TRADITIONAL),
+    "cp932": _weights(JAPANESE, ""),
+    "euc_jp": _weights(JAPANESE, ""),
+    "euc_kr": _weights(KOREAN, HANGUL),
+}
 # Below it, an encoding is no better than chance.
 LIKELY = 0.15
 BEYOND_ASCII = re.compile(r"[^\0-\x7f]")
@@ -73,6 +89,12 @@ def decode(data: bytes, declared: str | None = None) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
+        pass
+    try:
+        # Programs that think in UTF-16 write the halves of its pairs one by one.
+        halves = data.decode(errors="surrogatepass").encode("utf-16-le", "surrogatepass")
+        return halves.decode("utf-16-le", "replace")
+    except UnicodeDecodeError:
         return data.decode(_encoding(data, declared), errors="replace")
 
 
@@ -90,7 +112,7 @@ def _encoding(data: bytes, declared: str | None) -> str:
     sample = data[start : start + SAMPLE]
     if _nearly_utf8(sample):
         return "utf-8"
-    scores = {name: _score(sample, name, usual) for name, usual in LEGACY}
+    scores = {name: _score(sample, name, weights) for name, weights in LEGACY.items()}
     scores["cp1252"] = _western_score(sample)
     best = max(scores, key=lambda name: scores[name])
     if scores[best] >= LIKELY:
@@ -116,13 +138,13 @@ def _nearly_utf8(sample: bytes) -> bool:
     return text.count("\ufffd") <= max(1, BROKEN_SHARE * beyond) and beyond > 10
 
 
-def _score(sample: bytes, encoding: str, usual: frozenset[str]) -> float:
-    """The share of usual characters among those beyond ASCII; 0 if the bytes don't fit."""
+def _score(sample: bytes, encoding: str, weights: dict[str, float]) -> float:
+    """The weight of usual characters among those beyond ASCII; 0 if the bytes don't fit."""
     text = _fitting(sample, encoding)
     if text is None:
         return 0
     beyond = BEYOND_ASCII.findall(text)
-    return sum(one in usual for one in beyond) / len(beyond) if beyond else 0
+    return sum(weights.get(one, 0) for one in beyond) / len(beyond) if beyond else 0
 
 
 def _western_score(sample: bytes) -> float:

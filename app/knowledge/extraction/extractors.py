@@ -56,38 +56,31 @@ def run(order: wire.Order, output: IO[bytes]) -> None:
     except MemoryError:
         confinement.limit_memory(TO_SAY_SO_MB)
         output.write(wire.encode_refusal(errors.FileTakesTooMuchMemory()))
-    except Exception as error:
+    except Exception:
         # What the libraries raise for damaged files has no common class; the log tells it from a
         # mistake of ours.
         traceback.print_exc()
-        output.write(wire.encode_refusal(_refusal(error)))
+        output.write(wire.encode_refusal(_refusal()))
 
 
 def _blocks(order: wire.Order, media_type: str, facts: Facts) -> Iterator[Block]:
     module = importlib.import_module(f"{__package__}.{MODULES[media_type]}")
     confinement.limit_memory(order.limits.memory_mb)
     extractor = cast(Extractor, module)
-    room = order.limits.characters
+    length = 0
     empty = True
     for raw in extractor.read(Path(order.path), order.limits, facts):
         for block in clean.blocks(raw):
-            room -= len(block.text)
-            if room < 0:
-                raise _too_much_text(order.limits.characters)
+            length += len(block.text)
+            order.limits.check_characters(length)
             empty = empty and not any(map(str.isalnum, block.text))
             yield block
     if empty:
         raise errors.FileHasNoText(NO_TEXT_IN_PDF if media_type == types.PDF else None)
 
 
-def _too_much_text(characters: int) -> FileRefused:
-    return errors.FileHasTooMuchText(
-        f"The file has more than {characters:,} characters of text; split it, and upload the parts."
-    )
-
-
-def _refusal(error: Exception) -> FileRefused:
+def _refusal() -> FileRefused:
     # libxml2 reports a lack of memory as if the file were wrong.
-    if "memory alloc" in str(error).lower() or "out of memory" in str(error).lower():
+    if confinement.is_memory_exhausted():
         return errors.FileTakesTooMuchMemory()
     return errors.FileDamaged()

@@ -24,6 +24,8 @@ XML_START = re.compile(r"\s*<\?xml|[\s\S]*?<html[^>]*xmlns", re.I)
 EMPTY_TAG = re.compile(
     r"<((?!(?:area|base|br|col|embed|hr|img|input|link|meta)\b)[a-zA-Z][\w:.-]*)([^<>]*)/>"
 )
+# Declarations of entities, none of which is expanded.
+INTERNAL_SUBSET = re.compile(r"<!DOCTYPE[^\[>]*\[[\s\S]*?\]\s*>", re.I)
 XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 
 UNREAD = frozenset(
@@ -77,6 +79,7 @@ def of_text(text: str, facts: Facts) -> Iterator[Block]:
     # C code ends at a NUL.
     text = text.replace("\0", "")
     if XML_START.match(text[:XML_SEARCHED]):
+        text = INTERNAL_SUBSET.sub("", text, count=1)
         text = EMPTY_TAG.sub(r"<\1\2></\1>", XML_DECLARATION.sub("", text, count=1))
     parser = etree.HTMLParser(target=builder, huge_tree=True, remove_comments=True, remove_pis=True)
     for at in range(0, len(text), PIECE):

@@ -115,8 +115,6 @@ def _office_type(path: Path, unpacked_mb: int) -> str:
 
 
 def _refuse_zip(archive: zipfile.ZipFile, names: list[str]) -> None:
-    if any(part.flag_bits & 1 for part in archive.infolist()):
-        raise FileEncrypted
     if "mimetype" in names:
         kind = archives.read(archive, "mimetype")
         if b"opendocument" in kind:
@@ -134,12 +132,11 @@ def _refuse_zip(archive: zipfile.ZipFile, names: list[str]) -> None:
 
 
 def _text_type(head: bytes, name: str) -> str:
-    if not encodings.is_marked(head) and (
-        len(CONTROL.findall(head)) > CONTROL_SHARE * len(head) or b"\0" in head
-    ):
+    controls = len(CONTROL.findall(head))
+    if controls > CONTROL_SHARE * len(head) and not encodings.is_marked(head):
         raise FileUnsupported
     # The head may end inside of a character.
-    text = encodings.decode(head[: head.rfind(b"\n") + 1] or head)
+    text = encodings.decode((head[: head.rfind(b"\n") + 1] if len(head) == HEAD else b"") or head)
     if text.startswith(TEXT_OF_PROGRAMS):
         raise FileUnsupported(
             "Files of this type can't be read; save it as .docx or PDF, and upload it again."

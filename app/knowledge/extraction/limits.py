@@ -1,5 +1,7 @@
 from dataclasses import dataclass
 
+from app.knowledge.errors import FileHasTooManyPages, FileHasTooMuchText
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -15,3 +17,25 @@ class Limits:
     characters: int = 5_000_000
     # Of all parts of a packed file together.
     unpacked_mb: int = 500
+
+    def check_pages(self, count: int, name: str = "pages") -> None:
+        """
+        Raises:
+            FileHasTooManyPages: it has more.
+        """
+        if count > self.pages:
+            raise FileHasTooManyPages(
+                f"The file has {count:,} {name}, of which {self.pages:,} can be read; split it, "
+                "and upload the parts."
+            )
+
+    def check_characters(self, count: int) -> None:
+        """
+        Raises:
+            FileHasTooMuchText: it has more.
+        """
+        if count > self.characters:
+            raise FileHasTooMuchText(
+                f"The file has more than {self.characters:,} characters of text; split it, and "
+                "upload the parts."
+            )

@@ -15,6 +15,8 @@ from app.knowledge.texts import Block
 
 FRONT_MATTER = re.compile(r"---[ \t]*\r?\n([\s\S]{0,20000}?)\r?\n(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)")
 TITLE = re.compile(r"^title[ \t]*:[ \t]*(.{1,500}?)[ \t]*$", re.MULTILINE)
+# Of quotes and lists; what is deeper is left out.
+DEEPEST = 100
 STEPS: dict[str, Callable[[Flow], None]] = {
     "paragraph_open": Flow.open,
     "heading_close": Flow.close,
@@ -32,14 +34,16 @@ STEPS: dict[str, Callable[[Flow], None]] = {
 }
 
 
-def read(path: Path, _limits: Limits, facts: Facts) -> Iterator[Block]:
+def read(path: Path, limits: Limits, facts: Facts) -> Iterator[Block]:
     text = encodings.decode(path.read_bytes())
+    limits.check_characters(len(text))
     front = FRONT_MATTER.match(text)
     if front:
         title = TITLE.search(front[1])
         facts.title = title[1].strip("\"'") if title else None
         text = text[front.end() :]
-    for block in _blocks(MarkdownIt("commonmark").enable("table").parse(text)):
+    parser = MarkdownIt("commonmark", {"maxNesting": DEEPEST}).enable("table")
+    for block in _blocks(parser.parse(text)):
         if facts.title is None and block.kind == "heading" and block.level == 1:
             facts.title = block.text
         yield block

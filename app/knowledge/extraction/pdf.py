@@ -1,36 +1,31 @@
 """Text of PDF, page by page in the order in which PDFium reads it."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from app.knowledge.errors import (
-    FileDamaged,
-    FileEncrypted,
-    FileHasTooManyPages,
-    FileHasTooMuchText,
-)
+from app.knowledge.errors import FileDamaged, FileEncrypted
 from app.knowledge.extraction import layout, outlines
 from app.knowledge.extraction.facts import Facts
 from app.knowledge.extraction.layout import Line
 from app.knowledge.extraction.limits import Limits
 from app.knowledge.texts import Block
 
+# For a hyphen at a line's end PDFium puts its own sign, and no end of the line.
+LINE = re.compile("[^\n\ufffe]+\ufffe?")
+
 
 def read(path: Path, limits: Limits, facts: Facts) -> Iterator[Block]:
     document = _open(path)
     facts.pages = len(document)
-    if facts.pages > limits.pages:
-        raise FileHasTooManyPages(
-            f"The file has {facts.pages:,} pages, of which {limits.pages:,} can be read; split it, "
-            "and upload the parts."
-        )
+    limits.check_pages(facts.pages)
     facts.title = _title(document)
     pages: list[list[Line]] = []
-    room = limits.characters
+    length = 0
     broken = 0
     for at in range(facts.pages):
         try:
@@ -39,9 +34,8 @@ def read(path: Path, limits: Limits, facts: Facts) -> Iterator[Block]:
             # Of a damaged file, what can be read.
             lines = []
             broken += 1
-        room -= sum(len(line.text) for line in lines)
-        if room < 0:
-            raise FileHasTooMuchText
+        length += sum(len(line.text) for line in lines)
+        limits.check_characters(length)
         pages.append(lines)
     if broken == facts.pages:
         raise FileDamaged
@@ -73,15 +67,14 @@ def _lines(document: pypdfium2.PdfDocument, at: int) -> list[Line]:
 
 def _lines_of(text_page: pypdfium2.PdfTextPage) -> Iterator[Line]:
     """The lines of a page, each with where it stands and how large it is."""
-    start = 0
     text: str = text_page.get_text_range()
-    for raw in text.split("\n"):
+    for found in LINE.finditer(text):
+        raw = found[0]
         stripped = raw.strip()
         if stripped:
-            first = start + len(raw) - len(raw.lstrip())
-            last = start + len(raw.rstrip()) - 1
+            first = found.start() + len(raw) - len(raw.lstrip())
+            last = found.start() + len(raw.rstrip()) - 1
             yield _line(text_page, stripped, first, last)
-        start += len(raw) + 1
 
 
 def _line(text_page: pypdfium2.PdfTextPage, text: str, first: int, last: int) -> Line:

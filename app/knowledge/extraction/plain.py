@@ -26,9 +26,11 @@ FILLED = 0.7
 SHORTEST_WRAPPED = 20
 
 
-def read(path: Path, _limits: Limits, _facts: Facts) -> Iterator[Block]:
+def read(path: Path, limits: Limits, _facts: Facts) -> Iterator[Block]:
     # Cleaned first, so that no kind of line end and no overstrike hides a line.
-    text = clean.characters(encodings.decode(path.read_bytes()))
+    text = encodings.decode(path.read_bytes())
+    limits.check_characters(len(text))
+    text = clean.characters(text)
     levels: dict[str, int] = {}
     paragraph: list[str] = []
     start = 0

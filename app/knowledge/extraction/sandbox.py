@@ -41,9 +41,13 @@ def extract(
 
     Raises:
         FileRefused: one of its children says why this file can't be read, whoever tries again.
-        ExtractionFailed: the process that read it crashed.
+        ExtractionFailed: the file can't be opened, or the process that read it crashed.
         ExtractionCancelled: `stop` was set.
     """
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ExtractionFailed from error
     child = _start(path.absolute(), name, limits)
     heard = _Heard()
     try:

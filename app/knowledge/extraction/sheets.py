@@ -7,7 +7,6 @@ from typing import Any
 
 import openpyxl
 
-from app.knowledge.errors import FileHasTooManyPages
 from app.knowledge.extraction.facts import Facts
 from app.knowledge.extraction.limits import Limits
 from app.knowledge.texts import Block
@@ -22,19 +21,17 @@ MIDNIGHT = datetime.time()
 
 
 def read(path: Path, limits: Limits, facts: Facts) -> Iterator[Block]:
-    workbook = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-    facts.title = workbook.properties.title or None
-    sheets = workbook.worksheets
-    facts.pages = len(sheets)
-    if facts.pages > limits.pages:
-        raise FileHasTooManyPages(
-            f"The file has {facts.pages:,} sheets, of which {limits.pages:,} can be read; split "
-            "it, and upload the parts."
-        )
-    for page, sheet in enumerate(sheets, 1):
-        # What a sheet says of its size may be wrong, and rows would be filled up to it.
-        sheet.reset_dimensions()
-        yield from _sheet(sheet, page)
+    # Of a path, openpyxl asks for the right suffix.
+    with path.open("rb") as file:
+        workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
+        facts.title = workbook.properties.title or None
+        sheets = workbook.worksheets
+        facts.pages = len(sheets)
+        limits.check_pages(facts.pages, "sheets")
+        for page, sheet in enumerate(sheets, 1):
+            # What a sheet says of its size may be wrong, and rows would be filled up to it.
+            sheet.reset_dimensions()
+            yield from _sheet(sheet, page)
 
 
 def _sheet(sheet: Any, page: int) -> Iterator[Block]:
@@ -50,8 +47,8 @@ def _sheet(sheet: Any, page: int) -> Iterator[Block]:
 def _tables(sheet: Any) -> Iterator[str]:
     rows: list[str] = []
     length = 0
-    for cells in sheet.iter_rows(max_col=MOST_COLUMNS, values_only=True):
-        row = CELLS.join(map(_text, cells)).strip(" |")
+    for cells in sheet.iter_rows(values_only=True):
+        row = CELLS.join(map(_text, cells[:MOST_COLUMNS])).strip(" |")
         if rows and (not row or length + len(row) > LONGEST_TABLE):
             yield "\n".join(rows)
             rows, length = [], 0

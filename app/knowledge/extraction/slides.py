@@ -10,7 +10,6 @@ from pptx.shapes.base import BaseShape
 from pptx.shapes.group import GroupShape
 from pptx.slide import Slide
 
-from app.knowledge.errors import FileHasTooManyPages
 from app.knowledge.extraction.facts import Facts
 from app.knowledge.extraction.limits import Limits
 from app.knowledge.texts import Block
@@ -25,11 +24,7 @@ def read(path: Path, limits: Limits, facts: Facts) -> Iterator[Block]:
     presentation = pptx.Presentation(str(path))
     facts.title = presentation.core_properties.title or None
     facts.pages = len(presentation.slides)
-    if facts.pages > limits.pages:
-        raise FileHasTooManyPages(
-            f"The file has {facts.pages:,} slides, of which {limits.pages:,} can be read; split "
-            "it, and upload the parts."
-        )
+    limits.check_pages(facts.pages, "slides")
     for page, slide in enumerate(presentation.slides, 1):
         for block in _slide(slide, page):
             if facts.title is None and block.kind == "heading":

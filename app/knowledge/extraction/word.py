@@ -21,7 +21,8 @@ WRAPPERS = frozenset(
 )
 # Deleted text, instructions of fields, the second version of a drawing for old programs.
 SKIPPED = frozenset({"del", "moveFrom", "instrText", "delText", "Fallback", "pPr", "rPr", "rt"})
-BREAKS = frozenset({"br", "cr"})
+# A text box stands beside the paragraph that holds it.
+BREAKS = frozenset({"br", "cr", "txbxContent", "/p", "/txbxContent"})
 CELLS = " | "
 INDENT = "  "
 DEEPEST_INDENT = 8
@@ -114,7 +115,7 @@ def _text(element: Any) -> str:
             parts.append("\t")
         elif tag == "noBreakHyphen":
             parts.append("-")
-        elif tag in BREAKS or tag in {"/p", "/txbxContent"}:
+        elif tag in BREAKS:
             parts.append("\n")
     return "".join(parts)
 
