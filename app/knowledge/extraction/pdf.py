@@ -1,5 +1,6 @@
 """Text of PDF, page by page in the order in which PDFium reads it."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,12 +31,20 @@ def read(path: Path, limits: Limits, facts: Facts) -> Iterator[Block]:
     facts.title = _title(document)
     pages: list[list[Line]] = []
     room = limits.characters
+    broken = 0
     for at in range(facts.pages):
-        lines = _lines(document, at)
+        try:
+            lines = _lines(document, at)
+        except pypdfium2.PdfiumError:
+            # Of a damaged file, what can be read.
+            lines = []
+            broken += 1
         room -= sum(len(line.text) for line in lines)
         if room < 0:
             raise FileHasTooMuchText
         pages.append(lines)
+    if broken == facts.pages:
+        raise FileDamaged
     yield from layout.blocks(pages, outlines.read(document))
 
 
@@ -58,17 +67,8 @@ def _title(document: pypdfium2.PdfDocument) -> str | None:
 
 
 def _lines(document: pypdfium2.PdfDocument, at: int) -> list[Line]:
-    try:
-        page = document[at]
-        text_page = page.get_textpage()
-    except pypdfium2.PdfiumError:
-        # Of a damaged file, what can be read.
-        return []
-    try:
-        return list(_lines_of(text_page))
-    finally:
-        text_page.close()
-        page.close()
+    with contextlib.closing(document[at]) as page, contextlib.closing(page.get_textpage()) as text:
+        return list(_lines_of(text))
 
 
 def _lines_of(text_page: pypdfium2.PdfTextPage) -> Iterator[Line]:

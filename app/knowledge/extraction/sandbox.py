@@ -1,6 +1,7 @@
 """Reads a file in a process of its own, which may crash, spin or swell without harm to others."""
 
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 POLL_S = 0.1
 PIECE = 65_536
 KEPT_OF_LOG = 16_384
+BROKEN_MEMORY = re.compile(r"free\(\)|alloc|munmap_chunk|corrupt|smash|Assertion|terminate called")
 # A child that spins is ended by the limit of its processor time, a little before.
 GRACE_S = 1
 
@@ -140,4 +142,7 @@ def _judge(code: int, heard: _Heard) -> Extracted:
     log.warning("extraction_ended", code=code, said=said)
     if -code in {signal.SIGXCPU, signal.SIGALRM}:
         raise errors.FileTakesTooLong
+    # PDFium aborts without a word when it gets no memory; others say what they found broken.
+    if -code == signal.SIGABRT and not BROKEN_MEMORY.search(said):
+        raise errors.FileTakesTooMuchMemory
     raise ExtractionFailed
