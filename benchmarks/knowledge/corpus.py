@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import math
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -72,8 +73,9 @@ def main() -> None:
     manifest = collect(asked.folder)
     sys.stdout.write("\n".join([f"in {asked.folder}", *report(manifest), ""]))
     if asked.check_questions:
-        wrong = list(questions.wrong_in(asked.folder))
-        sys.stdout.write("\n".join([*wrong, f"{len(wrong)} wrong questions", ""]))
+        every = questions.read(questions.TUNING) + questions.read(questions.HELD_OUT)
+        wrong = list(questions.wrong(asked.folder, every))
+        sys.stdout.write("\n".join([*wrong, f"{len(every)} questions, {len(wrong)} wrong", ""]))
         sys.exit(bool(wrong))
 
 
@@ -88,19 +90,19 @@ def collect(folder: Path) -> Manifest:
         if manifest.selection != SELECTION:
             raise SystemExit(f"{folder} is of another selection of documents; remove it first")
         return manifest
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".corpus-") as work:
-        made = Path(work) / "documents"
-        found = [document for source in SOURCES for document in take(source, made)]
-        manifest = Manifest(SELECTION, tuple(sorted(found, key=lambda document: document.name)))
-        manifest.write(made)
-        made.rename(folder)
+    made = folder.with_name(f".{folder.name}-unfinished")
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    found = [document for source in SOURCES for document in take(source, made)]
+    manifest = Manifest(SELECTION, tuple(sorted(found, key=lambda document: document.name)))
+    manifest.write(made)
+    made.rename(folder)
     return manifest
 
 
 def take(source: Source, made: Path) -> Iterator[Document]:
     package = packages.fetch(source.package)
-    with tempfile.TemporaryDirectory(dir=made.parent) as unpacked:
+    with tempfile.TemporaryDirectory() as unpacked:
         packages.unpack(package, Path(unpacked))
         for path in chosen(source, Path(unpacked) / source.folder):
             name = name_of(source, path)
@@ -188,7 +190,9 @@ def report(manifest: Manifest) -> Iterator[str]:
     characters: Counter[tuple[str, ...]] = Counter()
     for document in manifest.documents:
         whole = f"{document.package} {document.version}"
-        for key in (("",), (document.language, document.format), (document.language, whole)):
+        parts: list[tuple[str, ...]] = [(), (document.format,), (whole,)]
+        for part in parts:
+            key = (document.language, *part) if part else ()
             files[key] += 1
             pages[key] += document.pages
             characters[key] += document.characters

@@ -18,6 +18,11 @@ FONTS = {"B", "I", "R", "SM", "SB", "BR", "BI", "IR", "IB", "RB", "RI"}
 JOINED = {"BR", "BI", "IR", "IB", "RB", "RI"}
 ARGUMENTS = re.compile(r'"((?:[^"]|"")*)"|((?:\\.|[^\s"\\])\S*)')
 CHINESE = "\u3000-\u303f\u4e00-\u9fff\uff00-\uffef"
+ESCAPE = re.compile(
+    r"""\\(?:["\#].*|\((?P<short>..)|\[(?P<long>[^]]*)\]|[fFmMn*](?:\[[^]]*\]|\(..|.)
+    |s[-+]?\d+|[hvwlL]'[^']*'|(?P<letter>.)|$)""",
+    re.VERBOSE,
+)
 BETWEEN_CHINESE = re.compile(f"(?<=[{CHINESE}]) +(?=[{CHINESE}])")
 
 
@@ -87,14 +92,18 @@ def arguments(rest: str) -> list[str]:
 
 def unescaped(text: str) -> str:
     """Without the commands inside of a line."""
-    text = re.sub(r'\\["#].*', "", text)
-    text = re.sub(r"\\\((..)|\\\[(\w\w)\]", lambda sign: SIGNS.get(sign[1] or sign[2], ""), text)
-    text = re.sub(r"\\\[[^]]*\]", "", text)
-    text = re.sub(r"\\[fFmM](\[[^]]*\]|\(..|.)", "", text)
-    text = re.sub(r"\\s[-+]?\d+", "", text)
-    text = re.sub(r"\\[hvwlL]'[^']*'", "", text)
-    text = re.sub(r"\\[*n](\[[^]]*\]|\(..|.)", "", text)
-    text = re.sub(r"\\[ ~0]", " ", text)
-    text = re.sub(r"\\[&|^/,:%c)dupz]|\\$", "", text)
-    text = re.sub(r"\\e", "\\\\", text)
-    return re.sub(r"\\([-.'`\\])", r"\1", text)
+    return ESCAPE.sub(meant, text)
+
+
+def meant(escape: re.Match[str]) -> str:
+    sign, letter = escape["short"] or escape["long"], escape["letter"]
+    if sign:
+        return SIGNS.get(sign, "")
+    if not letter or letter in "&|^/,:%)cdpuz":
+        return ""
+    if letter in " ~0":
+        return " "
+    if letter in "e\\":
+        return "\\"
+    # Else a sign, or a command that the author forgot to quote.
+    return letter if letter in "-.'`" else escape[0]

@@ -1,4 +1,4 @@
-"""Questions about the corpus with the documents that answer them, written by people who read them.
+"""Questions about the corpus with the documents that answer them, written by readers of them.
 
 A hit answers a question when it is from one of its documents and its text contains one of the
 phrases, blanks apart.
@@ -6,7 +6,7 @@ phrases, blanks apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -46,15 +46,14 @@ def read(file: Path) -> list[Question]:
     return [Question.model_validate_json(line) for line in file.read_text("utf-8").splitlines()]
 
 
-def wrong_in(folder: Path) -> Iterator[str]:
+def wrong(folder: Path, asked: Iterable[Question]) -> Iterator[str]:
     """Documents that aren't in the corpus, and phrases that none of the documents has."""
     text = lru_cache(maxsize=None)(lambda name: texts.text_of(folder / name))
-    for file in (TUNING, HELD_OUT):
-        for question in read(file):
-            missing = [name for name in question.documents if not (folder / name).is_file()]
-            if missing:
-                yield f"{question.question}: not in the corpus: {missing}"
-                continue
-            for phrase in question.contains:
-                if not any(phrase in text(name) for name in question.documents):
-                    yield f"{question.question}: {question.document} has no {phrase!r}"
+    for question in asked:
+        missing = [name for name in question.documents if not (folder / name).is_file()]
+        if missing:
+            yield f"{question.question}: not in the corpus: {missing}"
+            continue
+        for phrase in question.contains:
+            if not any(phrase in text(name) for name in question.documents):
+                yield f"{question.question}: {question.document} has no {phrase!r}"
