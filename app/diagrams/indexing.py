@@ -5,8 +5,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from app.db import terms
 from app.db.session import Database
-from app.diagrams import queries, terms, texts
+from app.diagrams import queries, texts
 from app.diagrams.models import Diagram
 from app.diagrams.spec import Spec
 

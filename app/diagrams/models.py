@@ -17,7 +17,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base, JsonObject, RowId, UtcDateTime
-from app.diagrams.terms import Terms
+from app.db.terms import Terms
 
 IN_TRASH = text("is_deleted")
 

@@ -27,7 +27,7 @@ from sqlalchemy.engine import CursorResult, Row
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
-from app.diagrams import terms
+from app.db import terms
 from app.diagrams.documents import ExportedDiagram
 from app.diagrams.models import IN_TRASH, Diagram, DiagramText, DiagramVersion
 from app.diagrams.schemas import (
