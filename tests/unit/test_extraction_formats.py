@@ -234,7 +234,8 @@ def test_plain_text_gives_paragraphs_and_the_headings_that_are_plain_to_see(read
         "Title\n=====\n\nA paragraph that is wrapped at a width of\n"
         "forty characters, as letters were.\n\n"
         "Part\n----\nshort\nlines\n\n"
-        "第一章 绪论\n正文在这里。\n\nNAME\n       ls - list\n\n- a\n- b\n"
+        "第一章 绪论\n正文在这里。\n\nNAME\n       ls - list\n\n"
+        "- an item\n  that goes on\n- b\n\n    if x:\n        y()\n"
     )
     blocks, _ = read(plain, text.encode())
     assert seen(blocks) == [
@@ -250,7 +251,8 @@ def test_plain_text_gives_paragraphs_and_the_headings_that_are_plain_to_see(read
         ("paragraph", 0, "正文在这里。"),
         ("heading", 1, "NAME"),
         ("paragraph", 0, "ls - list"),
-        ("list", 0, "- a\n- b"),
+        ("list", 0, "- an item that goes on\n- b"),
+        ("code", 0, "if x:\n    y()"),
     ]
 
 

@@ -1,6 +1,7 @@
 """Plain text: paragraphs between empty lines, headings where they are underlined or numbered."""
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -92,12 +93,24 @@ def _underlines(rule: str, text: str) -> bool:
 def _paragraph(lines: Sequence[str]) -> Iterator[Block]:
     if not lines:
         return
-    if all(ITEM.match(line) or line.startswith((" ", "\t")) for line in lines) and any(
-        map(ITEM.match, lines)
-    ):
-        yield Block("\n".join(lines), "list")
-        return
-    yield Block(wrapping.join(lines) if _is_wrapped(lines) else "\n".join(lines))
+    indents = {len(line) - len(line.lstrip()) for line in lines}
+    if ITEM.match(lines[0]) and all(ITEM.match(line) or line[0].isspace() for line in lines):
+        yield Block("\n".join(_items(lines)), "list")
+    elif min(indents) > 0 and len(indents) > 1:
+        yield Block(textwrap.dedent("\n".join(lines)), "code")
+    else:
+        yield Block(wrapping.join(lines) if _is_wrapped(lines) else "\n".join(lines))
+
+
+def _items(lines: Sequence[str]) -> Iterator[str]:
+    """The items, each on a line."""
+    item: list[str] = []
+    for line in lines:
+        if item and ITEM.match(line):
+            yield wrapping.join(item)
+            item = []
+        item.append(line)
+    yield wrapping.join(item)
 
 
 def _is_wrapped(lines: Sequence[str]) -> bool:
