@@ -1,6 +1,9 @@
 """Valid files with some bytes changed: whatever is in a file, only the known errors come of it."""
 
 import functools
+import io
+import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +17,8 @@ from app.knowledge.extraction.limits import Limits
 from app.knowledge.texts import Block
 from tests import hostile_office, pdfs
 
+# The parts that matter to the text.
+READ = re.compile(r"Types|rels$|document|styles|slide1|presentation\.|sheet1|workbook|shared|core")
 LIMITS = Limits(seconds=60, memory_mb=512, pages=100, characters=100_000, unpacked_mb=50)
 PAGE = pdfs.text((72, 700, 18, "A heading"), (72, 650, 12, "Some text."))
 
@@ -78,6 +83,25 @@ def test_a_damaged_file_gives_text_or_a_known_error(
         del content[data.draw(places) :]
     path = tmp_path / name
     path.write_bytes(content)
+    blocks = blocks_of(path)
+    assert all(block.text == block.text.strip() != "" for block in blocks)
+
+
+@pytest.mark.parametrize("name", ["a.docx", "a.pptx", "a.xlsx"])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_an_office_file_with_a_damaged_part_gives_text_or_a_known_error(
+    name: str, tmp_path: Path, data: st.DataObject
+) -> None:
+    with zipfile.ZipFile(io.BytesIO(valid(name))) as archive:
+        parts = {part: archive.read(part) for part in sorted(archive.namelist())}
+    part = data.draw(st.sampled_from([part for part in parts if READ.search(part)]))
+    content = bytearray(parts[part])
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=3)):
+        # Digits and letters keep the XML whole more often than other bytes.
+        content[place] = data.draw(st.sampled_from(b'0123456789azAZ<>&"/ '))
+    path = tmp_path / name
+    path.write_bytes(hostile_office.changed(valid(name), {part: bytes(content)}))
     blocks = blocks_of(path)
     assert all(block.text == block.text.strip() != "" for block in blocks)
 
