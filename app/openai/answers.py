@@ -54,6 +54,12 @@ class Meaning:
             f"{self._settings}_URL: no address; write it like https://host/v1"
         )
 
+    def bad_proxy(self) -> AppError:
+        return self.misconfigured(
+            f"{self._settings}_URL: the environment's proxy on the way to it can't be used; "
+            "HTTPS_PROXY and ALL_PROXY may name HTTP proxies, and NO_PROXY what needs none"
+        )
+
     def raise_for(self, response: httpx.Response, body: bytes) -> NoReturn:
         """Raises what an answer that isn't 2xx means."""
         status = response.status_code

@@ -49,12 +49,15 @@ class Endpoint:
         self._timeout_s = timeout_s
         self._breaker = Breaker(Failed)
         self._pace = Pace(requests_per_minute)
-        self._client = httpx.Client(
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            # A redirect would take the texts to another host.
-            follow_redirects=False,
-            trust_env=not addresses.is_here(self._base),
-        )
+        try:
+            self._client = httpx.Client(
+                headers={"Authorization": f"Bearer {key}"} if key else {},
+                # A redirect would take the texts to another host.
+                follow_redirects=False,
+                trust_env=not addresses.is_here(self._base),
+            )
+        except (ImportError, ValueError, httpx.InvalidURL) as error:
+            raise meaning.bad_proxy() from error
 
     def close(self) -> None:
         self._client.close()
@@ -120,7 +123,7 @@ class Endpoint:
         except Resting as error:
             raise self._meaning.unavailable(retry_after=math.ceil(error.seconds)) from error
         except Passing as error:
-            raise self._meaning.unavailable(retry_after=error.retry_after) from error
+            raise self._meaning.unavailable(retry_after=error.retry_after or None) from error
 
     def _wait_for_turn(self, patience: Patience) -> None:
         seconds, taken = self._pace.take(patience.longest_wait_s)
@@ -171,12 +174,13 @@ def _whole(response: httpx.Response, most_bytes: int, deadline: float) -> bytes:
 
 
 def _beginning(response: httpx.Response) -> bytes:
-    """What an error says, as far as it comes."""
+    """What an error says, as far as it comes soon."""
     body = b""
+    deadline = time.monotonic() + CONNECT_S
     try:
         for part in response.iter_bytes():
             body += part
-            if len(body) >= LONGEST_ERROR:
+            if len(body) >= LONGEST_ERROR or time.monotonic() > deadline:
                 break
     except httpx.RequestError:
         pass
