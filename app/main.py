@@ -1,11 +1,13 @@
 """The ASGI application. Wiring only."""
 
+import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import anyio.to_thread
 from fastapi import FastAPI
 from fastapi_swagger import patch_fastapi
+from starlette.datastructures import State
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import app
@@ -13,16 +15,27 @@ from app import api
 from app import settings as settings_of
 from app.cache import client as clients
 from app.cache.entries import Cache
+from app.completions import client as completions
+from app.completions.client import LanguageModel
 from app.db import engine
 from app.db.session import Database
 from app.db.sqlite import checkpoints
-from app.http import handlers
+from app.embedders.gate import Gate
+from app.embedders.pool import Embedders
+from app.http import handlers, stopping
 from app.http.maintenance import Closed
 from app.http.middleware import BodyLimit, RequestLog
 from app.http.origins import SameOrigin
+from app.jobs.waking import Waker
+from app.knowledge.answers import Answerer
+from app.knowledge.events import Watchers
+from app.knowledge.files import Files
+from app.knowledge.search import Searcher
 from app.settings import Settings
 from app.usage.recorder import Recorder
 from app.vectors import client as vectors
+
+MB = 1024 * 1024
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -44,7 +57,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     application.add_middleware(
         BodyLimit,
         limit_bytes=settings.request_body_limit_kb * 1024,
-        limits_of_paths={api.IMPORT: settings.import_limit_mb * 1024 * 1024},
+        limits_of_paths={
+            api.IMPORT: settings.import_limit_mb * MB,
+            # What the form has besides the file.
+            api.UPLOAD: settings.knowledge_file_limit_mb * MB + 64 * 1024,
+        },
     )
     application.add_middleware(SameOrigin, trusted=settings.trusted_origins)
     if settings.maintenance:
@@ -64,21 +81,39 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     # As many threads as connections, and one of each for the recorder: see docs/adr/0002.
     anyio.to_thread.current_default_thread_limiter().total_tokens = settings.web_threads
-    database = Database(engine.build(settings, name="web", threads=settings.web_threads + 1))
-    redis = clients.build(settings)
-    qdrant = vectors.build(settings)
-    recorder = Recorder(database)
-    application.state.database = database
-    application.state.recorder = recorder
-    application.state.redis = redis
-    application.state.cache = Cache(redis)
-    application.state.qdrant = qdrant
-    try:
+    with ExitStack() as closing:
+        _build(application.state, settings, closing)
         file = None if settings.maintenance else engine.file(settings)
-        with checkpoints.scheduled(file, settings.sqlite_checkpoint_s):
-            yield
-    finally:
-        recorder.close()
-        qdrant.close()
-        redis.close()
-        database.close()
+        closing.enter_context(checkpoints.scheduled(file, settings.sqlite_checkpoint_s))
+        application.state.stopping = closing.enter_context(stopping.noticed())
+        yield
+
+
+def _build(state: State, settings: Settings, closing: ExitStack) -> None:
+    """Puts what handlers ask for on the state. Closed in the opposite order."""
+    database = closing.enter_context(
+        contextlib.closing(
+            Database(engine.build(settings, name="web", threads=settings.web_threads + 1))
+        )
+    )
+    redis = closing.enter_context(contextlib.closing(clients.build(settings)))
+    qdrant = closing.enter_context(contextlib.closing(vectors.build(settings)))
+    # One thread for each: a query is short, and others want the cores as well.
+    embedders = closing.enter_context(contextlib.closing(Embedders(settings, threads=1)))
+    recorder = closing.enter_context(contextlib.closing(Recorder(database)))
+    gate = Gate(max(1, settings.web_threads // 2))
+    searcher = Searcher(database, qdrant, embedders, gate)
+    missing = completions.missing(settings)
+    model = None if missing else LanguageModel(settings)
+    if model is not None:
+        closing.enter_context(contextlib.closing(model))
+    state.database = database
+    state.recorder = recorder
+    state.redis = redis
+    state.cache = Cache(redis)
+    state.qdrant = qdrant
+    state.files = Files(settings.files_dir)
+    state.searcher = searcher
+    state.answerer = Answerer(searcher, recorder, model, missing)
+    state.wake = Waker(redis).wake
+    state.watchers = Watchers()

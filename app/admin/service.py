@@ -27,6 +27,7 @@ from app.db.session import Database
 from app.diagrams import service as diagrams
 from app.http import pagination
 from app.http.pagination import Page
+from app.knowledge import service as knowledge
 from app.organizations import service as organizations
 from app.organizations.errors import OrganizationNotFound
 from app.organizations.schemas import OrganizationIn, OrganizationOut, OrganizationPatch
@@ -208,7 +209,8 @@ def log_out(session: Session, actor: Actor, user_id: int) -> None:
 def preview_deletion(session: Session, user_id: int) -> Deletion:
     """What a deletion would do. Raises UserNotFound."""
     users.require(session, user_id)
-    return _deletion(session, user_id, diagrams.count_all_of(session, user_id))
+    owned = diagrams.count_all_of(session, user_id)
+    return _deletion(session, user_id, owned, knowledge.count(session, user_id))
 
 
 def delete_user(session: Session, actor: Actor, user_id: int) -> Deletion:
@@ -218,7 +220,10 @@ def delete_user(session: Session, actor: Actor, user_id: int) -> Deletion:
         UserNotFound, LastAdministrator.
     """
     user = users.require_deletable(session, user_id)
-    deletion = _deletion(session, user_id, diagrams.delete_all_of(session, user_id))
+    owned = diagrams.delete_all_of(session, user_id)
+    # Their points and files go afterwards: they stand in the database until then.
+    documents = knowledge.delete_all_of(session, user_id)
+    deletion = _deletion(session, user_id, owned, documents)
     details = {"login": user.login, "name": user.name} | deletion.model_dump()
     # Before the deletion: one's own account is there to refer to until then.
     audit.note(session, actor, "user.delete", ("user", user_id), details)
@@ -240,11 +245,12 @@ def _with_members(session: Session, found: list[OrganizationOut]) -> list[Organi
     return [OrganizationDetails(**one.model_dump(), members=members[one.id]) for one in found]
 
 
-def _deletion(session: Session, user_id: int, owned: diagrams.Counts) -> Deletion:
+def _deletion(session: Session, user_id: int, owned: diagrams.Counts, documents: int) -> Deletion:
     return Deletion(
         deleted=DeletedRows(
             diagrams=owned.diagrams,
             diagram_versions=owned.versions,
+            documents=documents,
             api_keys=auth.count_keys_of(session, user_id),
         ),
         kept=KeptRows(

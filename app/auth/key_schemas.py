@@ -5,7 +5,14 @@ from pydantic import AwareDatetime, BaseModel, Field
 
 from app.http.fields import Text
 
-Scope = Literal["diagrams:read", "diagrams:write", "usage:read", "usage:write"]
+Scope = Literal[
+    "diagrams:read",
+    "diagrams:write",
+    "knowledge:read",
+    "knowledge:write",
+    "usage:read",
+    "usage:write",
+]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 LARGEST_QUOTA = 2**31 - 1
 

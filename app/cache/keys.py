@@ -5,6 +5,9 @@ from datetime import timedelta
 CAPTCHA_TTL = timedelta(minutes=5)
 DIAGRAM_TTL = timedelta(minutes=1)
 DIAGRAM_LIST_TTL = timedelta(minutes=5)
+CHECK_TTL = timedelta(days=1)
+CLEANING_TTL = timedelta(hours=1)
+INGESTION_TTL = timedelta(seconds=1)
 INDEX_TTL = timedelta(hours=1)
 LOGIN_FAILURES_TTL = timedelta(days=1)
 ORGANIZATION_TTL = timedelta(minutes=5)
@@ -58,6 +61,19 @@ def lease(copy: str) -> str:
 def rate(rule: str, whose: str) -> str:
     """How much of a rate limit is used up; lives as long as the limit's window."""
     return f"rate:{rule}:{whose}"
+
+
+def check() -> str:
+    return "jobs:check"
+
+
+def cleaning() -> str:
+    return "jobs:cleaning"
+
+
+def ingestion() -> str:
+    """Lives while a hint to look for documents is on its way."""
+    return "jobs:ingestion"
 
 
 def index() -> str:

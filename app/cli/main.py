@@ -18,6 +18,8 @@ COMMANDS = {
     "export-sqlite": "write the PostgreSQL database to a new SQLite file",
     "import-sqlite": "move a SQLite file to PostgreSQL, and prove that nothing is lost",
     "init-db": "bring the database to this release's schema and seed an empty one",
+    "knowledge": "look after documents and what a search finds",
+    "reindex": "build the search index in Qdrant anew from the database",
     "run": "run everything on this machine without Docker, data in data/",
     "serve": "prepare the database, then serve over HTTP",
     "usage": "look after the records of token usage",

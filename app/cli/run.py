@@ -28,7 +28,7 @@ def run(_options: argparse.Namespace) -> None:
     with server.listen(loaded) as listener, embedded.servers(loaded) as local:
         if not local.maintenance:
             init_db(local)
-            vectors.ensure_collections(local)
+            vectors.prepare(local)
         with embedded.worker(local):
             host, port = listener.getsockname()[:2]
             output.say(f"MindGraph runs on http://{host}:{port}")

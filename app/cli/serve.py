@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> None:
         )
     if not loaded.maintenance:
         init_db(loaded)
-        vectors.ensure_collections(loaded)
+        vectors.prepare(loaded)
     # The owner may change the schema. What serves requests doesn't need that.
     settings.forget_owner()
     served = settings.load()

@@ -19,6 +19,7 @@ NAMING = {
 
 # SQLite numbers rows by itself only where the key is declared INTEGER.
 RowId = BigInteger().with_variant(Integer(), "sqlite")
+JsonList = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 JsonObject = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 

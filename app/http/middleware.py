@@ -1,5 +1,6 @@
 """Pure ASGI middleware: no per-request task, no copy of the body."""
 
+import re
 import time
 import uuid
 from collections.abc import Mapping
@@ -101,11 +102,14 @@ def _header(scope: Scope, name: bytes) -> str:
 class BodyLimit:
     """Refuses a body above the limit: at once by its declared length, else while it is read.
 
-    Some paths have limits of their own.
+    Some paths have limits of their own: the whole path matches the pattern.
     """
 
     def __init__(
-        self, app: ASGIApp, limit_bytes: int, limits_of_paths: Mapping[str, int] | None = None
+        self,
+        app: ASGIApp,
+        limit_bytes: int,
+        limits_of_paths: Mapping[re.Pattern[str], int] | None = None,
     ) -> None:
         self.app = app
         self.limit_bytes = limit_bytes
@@ -115,12 +119,16 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        limit = self.limits_of_paths.get(scope["path"], self.limit_bytes)
+        limit = self._limit(scope["path"])
         declared = _header(scope, b"content-length")
         if declared.isdigit() and int(declared) > limit:
             await error_response(PayloadTooLarge(_too_large(limit)))(scope, receive, send)
             return
         await self.app(scope, self._counted(receive, limit), send)
+
+    def _limit(self, path: str) -> int:
+        own = (limit for pattern, limit in self.limits_of_paths.items() if pattern.fullmatch(path))
+        return next(own, self.limit_bytes)
 
     def _counted(self, receive: Receive, limit: int) -> Receive:
         size = 0

@@ -1,14 +1,18 @@
 """The jobs. Each may run twice, or late, or not at all until the next time, and does no harm."""
 
+import threading
+from collections.abc import Callable
+from functools import partial
+
 import dramatiq
 import structlog
 from dramatiq.brokers.redis import RedisBroker
 from redis import Redis
 
 from app.cache import keys
-from app.db.session import Database
 from app.diagrams import indexing, trash
-from app.settings import Settings
+from app.knowledge import cleaning, consistency
+from app.knowledge.tools import Tools
 from app.usage import service as usage
 
 log = structlog.get_logger(__name__)
@@ -18,6 +22,9 @@ PROVE = "prove"
 PURGE = "purge_trash"
 INDEX = "index_diagrams"
 RETAIN = "retain_usage"
+INGEST = "look_for_documents"
+CLEAN = "clean_knowledge"
+CHECK = "check_knowledge"
 
 
 def message(actor: str, *args: str) -> dramatiq.Message[None]:
@@ -27,28 +34,64 @@ def message(actor: str, *args: str) -> dramatiq.Message[None]:
     )
 
 
-def register(broker: RedisBroker, database: Database, redis: Redis, settings: Settings) -> None:
-    """Declares the jobs on the worker's broker, each bound to what it needs."""
+def register(broker: RedisBroker, redis: Redis, tools: Tools, wake: threading.Event) -> None:
+    """Declares the jobs on the worker's broker, each bound to what it needs.
 
-    @dramatiq.actor(broker=broker, queue_name=QUEUE)
-    def prove(nonce: str) -> None:
-        redis.set(keys.worker_proof(nonce), b"1", ex=keys.WORKER_PROOF_TTL)
+    Args:
+        broker: the worker's.
+        redis: for the proof that jobs are done.
+        tools: what the jobs work with.
+        wake: set when documents are to be looked at.
+    """
+    jobs: dict[str, Callable[..., object]] = {
+        PROVE: partial(_prove, redis),
+        PURGE: partial(_purge_trash, tools),
+        INDEX: partial(_index_diagrams, tools),
+        RETAIN: partial(_retain_usage, tools),
+        INGEST: wake.set,
+        CLEAN: partial(_clean_knowledge, tools),
+        CHECK: partial(_check_knowledge, tools),
+    }
+    for name, job in jobs.items():
+        dramatiq.actor(broker=broker, queue_name=QUEUE, actor_name=name)(job)
 
-    @dramatiq.actor(broker=broker, queue_name=QUEUE)
-    def purge_trash() -> None:
-        purged = trash.purge_old(database, days=settings.diagram_trash_days)
-        if purged:
-            log.info("purged the trash", diagrams=purged)
 
-    @dramatiq.actor(broker=broker, queue_name=QUEUE)
-    def index_diagrams() -> None:
-        indexed = indexing.index_stale(database)
-        if indexed:
-            log.info("indexed diagrams for the search", diagrams=indexed)
+def _prove(redis: Redis, nonce: str) -> None:
+    redis.set(keys.worker_proof(nonce), b"1", ex=keys.WORKER_PROOF_TTL)
 
-    @dramatiq.actor(broker=broker, queue_name=QUEUE)
-    def retain_usage() -> None:
-        days = settings.usage_retention_days
-        deleted = sum(usage.retain(database, days=days)) if days else 0
-        if deleted:
-            log.info("deleted old records of usage", records=deleted)
+
+def _purge_trash(tools: Tools) -> None:
+    purged = trash.purge_old(tools.database, days=tools.settings.diagram_trash_days)
+    if purged:
+        log.info("purged the trash", diagrams=purged)
+
+
+def _index_diagrams(tools: Tools) -> None:
+    indexed = indexing.index_stale(tools.database)
+    if indexed:
+        log.info("indexed diagrams for the search", diagrams=indexed)
+
+
+def _retain_usage(tools: Tools) -> None:
+    days = tools.settings.usage_retention_days
+    deleted = sum(usage.retain(tools.database, days=days)) if days else 0
+    if deleted:
+        log.info("deleted old records of usage", records=deleted)
+
+
+def _clean_knowledge(tools: Tools) -> None:
+    cleaned = cleaning.clean(tools)
+    if any(cleaned.values()):
+        log.info("cleaned the knowledge space", **cleaned)
+
+
+def _check_knowledge(tools: Tools) -> None:
+    for one in consistency.check(tools, fix=True).differences:
+        if one.found:
+            log.warning(
+                "mended the knowledge space",
+                what=one.what,
+                found=one.found,
+                fixed=one.fixed,
+                examples=one.examples,
+            )

@@ -1,8 +1,10 @@
 """The worker: takes jobs off the queue, and puts the regular ones on it."""
 
+import contextlib
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -16,10 +18,15 @@ from app.db import engine
 from app.db.init import require_head
 from app.db.session import Database
 from app.db.sqlite import checkpoints
+from app.embedders.pool import Embedders
 from app.errors import AppError
 from app.jobs import broker as brokers
 from app.jobs import tasks
+from app.knowledge import ingestion
+from app.knowledge.files import Files
+from app.knowledge.tools import Tools
 from app.settings import Settings
+from app.vectors import client as vectors
 
 log = structlog.get_logger(__name__)
 
@@ -29,6 +36,8 @@ REGULAR = (
     (tasks.INDEX, keys.index(), keys.INDEX_TTL),
     (tasks.PURGE, keys.purge(), keys.PURGE_TTL),
     (tasks.RETAIN, keys.retention(), keys.RETENTION_TTL),
+    (tasks.CLEAN, keys.cleaning(), keys.CLEANING_TTL),
+    (tasks.CHECK, keys.check(), keys.CHECK_TTL),
 )
 # How long an idle queue is left alone. Longer is cheaper, and only new jobs wait for it.
 POLL_MS = 1_000
@@ -52,37 +61,58 @@ def run(settings: Settings, stop: threading.Event, alive: Path | None = None) ->
     if settings.maintenance:
         _stand_by(stop, alive)
         return
-    database = Database(engine.build(settings, name="worker", threads=settings.worker_threads + 1))
-    redis = cache.build(settings)
-    try:
-        if _wait_for_schema(database, stop):
-            with checkpoints.scheduled(engine.file(settings), settings.sqlite_checkpoint_s):
-                _work(settings, database, redis, stop, alive)
-    finally:
-        redis.close()
-        database.close()
+    # One connection for each thread of jobs, two for each of documents (its claim is kept by a
+    # second one), and one for the look at the schema.
+    threads = settings.worker_threads + 2 * settings.ingestion_threads + 1
+    with ExitStack() as closing:
+        database = Database(engine.build(settings, name="worker", threads=threads))
+        closing.callback(database.close)
+        redis = closing.enter_context(contextlib.closing(cache.build(settings)))
+        if not _wait_for_schema(database, stop):
+            return
+        qdrant = closing.enter_context(contextlib.closing(vectors.build(settings)))
+        embedders = closing.enter_context(contextlib.closing(Embedders(settings)))
+        tools = Tools(database, qdrant, Files(settings.files_dir), embedders, settings)
+        interval_s = settings.sqlite_checkpoint_s
+        closing.enter_context(checkpoints.scheduled(engine.file(settings), interval_s))
+        _work(tools, redis, stop, alive)
 
 
-def _work(
-    settings: Settings,
-    database: Database,
-    redis: Redis,
-    stop: threading.Event,
-    alive: Path | None,
-) -> None:
+def _work(tools: Tools, redis: Redis, stop: threading.Event, alive: Path | None) -> None:
     broker = brokers.build(redis)
-    tasks.register(broker, database, redis, settings)
-    worker = Worker(broker, worker_threads=settings.worker_threads, worker_timeout=POLL_MS)
+    wake = threading.Event()
+    tasks.register(broker, redis, tools, wake)
+    threads = tools.settings.worker_threads
+    worker = Worker(broker, worker_threads=threads, worker_timeout=POLL_MS)
     worker.start()
     _ask_for_index(redis)
-    log.info("worker is ready", threads=settings.worker_threads)
+    log.info("worker is ready", threads=threads)
     try:
-        while not stop.is_set():
-            _beat(broker, redis, alive)
-            stop.wait(BEAT_S)
+        with _ingesting(tools, stop, wake):
+            while not stop.is_set():
+                _beat(broker, redis, alive)
+                stop.wait(BEAT_S)
     finally:
         worker.stop(timeout=STOP_MS)
         broker.close()
+
+
+@contextmanager
+def _ingesting(tools: Tools, stop: threading.Event, wake: threading.Event) -> Iterator[None]:
+    """Takes documents forward for the block, which ends with `stop`."""
+    threads = [
+        threading.Thread(target=ingestion.run, args=(tools, stop, wake), name=f"documents-{number}")
+        for number in range(tools.settings.ingestion_threads)
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        wake.set()
+        for thread in threads:
+            thread.join()
 
 
 def _stand_by(stop: threading.Event, alive: Path | None) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from app.knowledge import graphemes, sections
 from app.knowledge.pieces import CountTokens
 from app.knowledge.sections import Part, Section
-from app.knowledge.texts import ChunkText, Extracted
+from app.knowledge.texts import ChunkText, Embeddable, Extracted
 
 # A cut in front of a block may be made in the second half of a chunk, another one near its end.
 FULL_ENOUGH = {0: 0.5}
@@ -56,7 +56,7 @@ def chunk(
             ordinal += 1
 
 
-def embedding_text(title: str, chunk: ChunkText, *, most_tokens: int = MOST_EMBEDDED) -> str:
+def embedding_text(title: str, chunk: Embeddable, *, most_tokens: int = MOST_EMBEDDED) -> str:
     """What is embedded: a chunk says more with the headings above it, or the document's title.
 
     They take the room that the chunk leaves; a character has a token at most, nearly always.

@@ -1,7 +1,8 @@
 """What is read from a file: its text in blocks, each with where it stands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 Kind = Literal["heading", "paragraph", "list", "table", "code"]
 
@@ -46,3 +47,16 @@ class ChunkText:
     # Above it, the nearest last. A heading at its own beginning is in its content.
     headings: tuple[str, ...]
     tokens: int
+
+
+class Embeddable(Protocol):
+    """What the text that is embedded is made of: a chunk, as it was made or as it is stored."""
+
+    @property
+    def headings(self) -> Sequence[str]: ...
+
+    @property
+    def content(self) -> str: ...
+
+    @property
+    def tokens(self) -> int: ...

@@ -87,7 +87,8 @@ def _connections(database: Database, settings: Settings) -> list[Finding]:
         return []
     # One more for each recorder of usage, and for the worker's own look at the schema.
     web = settings.web_workers * (settings.web_threads + 1)
-    needed = web + settings.worker_threads + 1 + SPARE_CONNECTIONS
+    worker = settings.worker_threads + 2 * settings.ingestion_threads + 1
+    needed = web + worker + SPARE_CONNECTIONS
     try:
         with database.read() as session:
             allowed = int(session.scalar(text("SHOW max_connections")) or 0)

@@ -129,7 +129,7 @@ def deletion(database: Database, user_id: int) -> dict[str, dict[str, int]]:
 
 
 EXPECTED = {
-    "deleted": {"diagrams": 2, "diagram_versions": 7, "api_keys": 2},
+    "deleted": {"diagrams": 2, "diagram_versions": 7, "documents": 0, "api_keys": 2},
     "kept": {"token_usage": 3, "audit_events": 2},
 }
 
@@ -180,7 +180,7 @@ def test_a_deleted_user_takes_along_what_is_said_and_leaves_the_rest(database: D
 
 def test_a_user_without_anything_can_be_deleted(database: Database) -> None:
     nothing = {
-        "deleted": {"diagrams": 0, "diagram_versions": 0, "api_keys": 0},
+        "deleted": {"diagrams": 0, "diagram_versions": 0, "documents": 0, "api_keys": 0},
         "kept": {"token_usage": 0, "audit_events": 0},
     }
     assert deletion(database, CHARLIE.id) == nothing

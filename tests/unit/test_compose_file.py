@@ -22,7 +22,6 @@ NOT_HANDED_ON = {
     "DATABASE_OWNER_URL": "another database than the stack's",
     "DATABASE_PORT": "the container's, which is the default",
     "DATABASE_URL": "another database than the stack's",
-    "DATA_DIR": "for the embedded database; a container keeps nothing",
     "QDRANT_PATH": "the engine in the process; the stack has a server",
     "REDIS_DB": "the container's, which is the default",
     "REDIS_PORT": "the container's, which is the default",
@@ -98,7 +97,7 @@ def test_every_setting_reaches_the_service_and_its_worker(config: dict[str, Any]
 def test_a_setting_changed_in_the_env_file_reaches_both(checkout: Checkout) -> None:
     checkout.make_env()
     fixed = {"APP_HOST", "APP_PORT", "DATABASE_HOST", "DATABASE_NAME", "DATABASE_USER"}
-    fixed |= {"QDRANT_URL", "REDIS_HOST"} | set(NOT_HANDED_ON)
+    fixed |= {"DATA_DIR", "QDRANT_URL", "REDIS_HOST"} | set(NOT_HANDED_ON)
     changed = {
         field.upper(): f"of-{field}"
         for field in Settings.model_fields
@@ -243,7 +242,7 @@ def test_data_services_are_on_the_internal_network_alone(config: dict[str, Any])
     assert config["networks"]["data"]["internal"] is True
     assert "internal" not in config["networks"]["edge"]
     networks = {name: sorted(of["networks"]) for name, of in config["services"].items()}
-    assert networks.pop("app") == ["data", "edge"]
+    assert networks.pop("app") == networks.pop("worker") == ["data", "edge"]
     assert set(map(tuple, networks.values())) == {("data",)}
 
 
@@ -253,7 +252,10 @@ def test_data_is_in_named_volumes_and_nowhere_on_the_machine(config: dict[str, A
         for name, of in config["services"].items()
         if "volumes" in of
     }
+    files = [("volume", "files", "/var/lib/mindgraph")]
     assert mounts == {
+        "app": files,
+        "worker": files,
         "postgres": [("volume", "postgres", "/var/lib/postgresql/data")],
         "qdrant": [("volume", "qdrant", "/qdrant/storage")],
         "redis": [("volume", "redis", "/data")],
@@ -293,7 +295,7 @@ def test_two_checkouts_share_no_name(tmp_path: Path) -> None:
             | {of["name"] for of in (*read["volumes"].values(), *read["networks"].values())}
         )
     assert not names[0] & names[1]
-    assert [len(each) for each in names] == [10, 10]
+    assert [len(each) for each in names] == [11, 11]
 
 
 def test_images_can_be_shared_by_a_name_of_their_own(checkout: Checkout) -> None:

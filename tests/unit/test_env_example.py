@@ -75,7 +75,7 @@ def test_settings_are_in_alphabetical_order_inside_of_each_section() -> None:
     sections: dict[str, list[str]] = {}
     for setting in shown():
         sections.setdefault(setting.section, []).append(setting.name)
-    assert len(sections) == 7
+    assert len(sections) == 8
     for names in sections.values():
         assert names == sorted(names)
 

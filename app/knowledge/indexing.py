@@ -1,0 +1,183 @@
+"""The last steps: chunks get vectors, which go into Qdrant, and then the version is found."""
+
+import threading
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.knowledge import chunk_queries, chunking, claim_queries, indexes, states
+from app.knowledge.chunk_queries import Index, Passage, Vector
+from app.knowledge.claim_queries import Claimed
+from app.knowledge.claims import Claim
+from app.knowledge.states import State
+from app.knowledge.tools import Tools
+from app.vectors import points, sparse
+from app.vectors.points import Point
+
+# Texts that are embedded before they are noted, and the worker looks whether others wait.
+SLICE = 32
+UPSERT = 128
+
+
+class VectorsMissing(Exception):
+    """Some passages have no vector of an index's model."""
+
+
+def embed(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) -> State:
+    """Embeds what isn't yet, for every index; the state that the version is in then.
+
+    When others are due, it stops after a slice, so that a book doesn't keep a page waiting.
+
+    Raises:
+        EmbedderMisconfigured, Unavailable, ClaimLost.
+    """
+    for index in indexes.list_(tools.database):
+        while True:
+            with tools.database.read() as session:
+                passages = chunk_queries.list_without_vector(session, version.id, index, SLICE)
+            if not passages:
+                break
+            claim.require()
+            vectors = embed_passages(tools, index, passages)
+            if not _note(claim, version, index, vectors, stop):
+                return states.EMBEDDING
+    with claim.writing() as session:
+        claim.write(session, state=states.INDEXING, attempts=0)
+    return states.INDEXING
+
+
+def index(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) -> None:
+    """Writes the version's points to every index, and lets the version be found.
+
+    Raises:
+        Unavailable, ClaimLost.
+    """
+    written = []
+    for one in indexes.list_(tools.database):
+        indexes.require_collection(tools.database, tools.qdrant, one)
+        if not _write(tools, claim, version, one, stop):
+            return
+        written.append(one.id)
+    _finish(claim, version, written)
+
+
+def embed_passages(tools: Tools, index: Index, passages: Sequence[Passage]) -> dict[str, Vector]:
+    """Vectors by the keys of the passages, each different text embedded once.
+
+    Raises:
+        EmbedderMisconfigured, Unavailable.
+    """
+    texts = {one.embedding_key: text_of(one) for one in passages}
+    embedder = tools.embedders.of(index.model, index.dimension)
+    return dict(zip(texts, embedder.embed_passages(list(texts.values())), strict=True))
+
+
+def upsert(tools: Tools, index: Index, passages: Sequence[Passage]) -> None:
+    """Writes the points of passages to an index.
+
+    Raises:
+        VectorsMissing, QdrantUnavailable, CollectionMissing.
+    """
+    with tools.database.read() as session:
+        kept = chunk_queries.vectors(session, index, {one.embedding_key for one in passages})
+    if any(one.embedding_key not in kept for one in passages):
+        raise VectorsMissing
+    made = [_point(one, kept[one.embedding_key]) for one in passages]
+    points.upsert(tools.qdrant, index.collection, made)
+
+
+def text_of(passage: Passage) -> str:
+    """What is embedded of a passage, and what it is found by."""
+    return chunking.embedding_text(passage.title or "", passage)
+
+
+def _point(passage: Passage, dense: Vector) -> Point:
+    return Point(
+        id=passage.point_id,
+        user_id=passage.user_id,
+        document_id=passage.document_id,
+        version_id=passage.version_id,
+        dense=dense,
+        sparse=sparse.of_passage(text_of(passage)),
+    )
+
+
+def _note(
+    claim: Claim,
+    version: Claimed,
+    index: Index,
+    vectors: dict[str, Vector],
+    stop: threading.Event,
+) -> bool:
+    """Keeps the vectors and says how far it is; whether to go on with this version."""
+    with claim.writing() as session:
+        chunk_queries.save_vectors(session, index, vectors, clock.now())
+        left = chunk_queries.count_without_vector(session, version.id, index)
+        total = chunk_queries.count_of_version(session, version.id)
+        others = claim_queries.count_due(session, clock.now())
+        rest = stop.is_set() or (left > 0 and others > 0)
+        released = _released() if rest else {}
+        claim.write(
+            session, embedded=total - left, attempts=0, error=None, problem=None, **released
+        )
+    return not rest
+
+
+def _write(
+    tools: Tools, claim: Claim, version: Claimed, index: Index, stop: threading.Event
+) -> bool:
+    """Writes all points of the version to one index; False when it stopped before the end."""
+    after = -1
+    while True:
+        with tools.database.read() as session:
+            passages = chunk_queries.list_of_version(session, version.id, after, UPSERT)
+        if not passages:
+            return True
+        claim.require()
+        try:
+            upsert(tools, index, passages)
+        except VectorsMissing:
+            # An index has come that this version was not embedded for.
+            with claim.writing() as session:
+                claim.write(session, state=states.EMBEDDING, **_released())
+            return False
+        if stop.is_set():
+            with claim.writing() as session:
+                claim.write(session, **_released())
+            return False
+        after = passages[-1].ordinal
+
+
+def _finish(claim: Claim, version: Claimed, written: Collection[int]) -> None:
+    def lock(session: Session) -> None:
+        claim_queries.lock_document(session, version.document_id)
+
+    with claim.writing(lock) as session:
+        if {one.id for one in chunk_queries.list_indexes(session)} - set(written):
+            # An index has come meanwhile.
+            claim.write(session, state=states.EMBEDDING, **_released())
+            return
+        now = clock.now()
+        if claim_queries.has_later(session, version.document_id, version.number):
+            # A later version was ready first.
+            claim_queries.delete_chunks(session, version.id)
+            claim_queries.add_removals(session, {version.id: now})
+            claim.write(session, state=states.REPLACED, **_ended(now))
+            return
+        earlier = claim_queries.end_earlier(session, version.document_id, version.number, now)
+        for one in earlier:
+            claim_queries.delete_chunks(session, one)
+        claim_queries.add_removals(session, earlier)
+        claim_queries.set_current(session, version.document_id, version.number, now)
+        claim.write(session, state=states.READY, error=None, problem=None, **_ended(now))
+
+
+def _released() -> dict[str, Any]:
+    return {"claim": None, "claimed_until": None, "due_at": clock.now()}
+
+
+def _ended(now: datetime) -> dict[str, Any]:
+    return {"claim": None, "claimed_until": None, "due_at": None, "finished_at": now}

@@ -1,0 +1,162 @@
+"""Takes versions from their file to Qdrant: extract, chunk, embed, index.
+
+The database is the queue. Whoever uploads something wakes a worker through Redis, and a worker
+that nobody wakes looks for itself every few seconds: what a crash or an emptied Redis left behind
+is found in the same way as what is new.
+"""
+
+import threading
+from datetime import timedelta
+
+import structlog
+
+from app import clock
+from app.embedders.errors import EmbedderMisconfigured
+from app.errors import AppError, Unavailable
+from app.knowledge import claim_queries, claims, indexing, reading, removals, states
+from app.knowledge.claim_queries import Claimed
+from app.knowledge.claims import Claim, ClaimLost
+from app.knowledge.errors import ExtractionCancelled, ExtractionFailed, IngestionFailed
+from app.knowledge.tools import Tools
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 3.0
+# How long to wait for something that is down.
+WAIT_S = 5.0
+MISCONFIGURED_WAIT_S = 60.0
+# After an error that may not come again: 2, 4, 8 and 16 seconds.
+MOST_ERRORS = 5
+# Of workers that died with the version in hand.
+MOST_ATTEMPTS = 20
+
+
+def run(tools: Tools, stop: threading.Event, wake: threading.Event) -> None:
+    """Works until `stop` is set; `wake` says that there may be something to do."""
+    while not stop.is_set():
+        try:
+            if work_next(tools, stop) or removals.drain(tools.database, tools.qdrant):
+                continue
+        except Unavailable as error:
+            log.warning("documents wait", reason=error.detail)
+        except Exception:
+            # A bug must not end the only thread that does this.
+            log.exception("a bug in the ingestion")
+        wake.wait(LOOK_EVERY_S)
+        wake.clear()
+
+
+def work_next(tools: Tools, stop: threading.Event) -> bool:
+    """Takes the version that has been due for longest a good part of its way; False if none is.
+
+    Raises:
+        Unavailable: the database.
+    """
+    taken = claims.take(tools.database)
+    if taken is None:
+        return False
+    with taken as claim:
+        try:
+            _work(tools, claim, stop)
+        except ClaimLost:
+            log.info("somebody else has the version now", version=claim.version_id)
+    return True
+
+
+def _work(tools: Tools, claim: Claim, stop: threading.Event) -> None:
+    version = claim.read()
+    try:
+        if version.attempts > MOST_ATTEMPTS:
+            raise IngestionFailed
+        _take_forward(tools, claim, version, stop)
+    except ClaimLost:
+        raise
+    except ExtractionCancelled:
+        # The worker ends: the next one begins it again.
+        _release(claim)
+    except AppError as error:
+        _give_up(claim, version, error)
+    except Exception:
+        log.exception("a bug with a document", version=version.id, document=version.document_id)
+        _try_again(claim, version, IngestionFailed())
+
+
+def _give_up(claim: Claim, version: Claimed, error: AppError) -> None:
+    """For now or for good."""
+    if isinstance(error, EmbedderMisconfigured):
+        # Not the document's fault: it waits until somebody has mended the settings.
+        _wait(claim, error, MISCONFIGURED_WAIT_S)
+    elif isinstance(error, ExtractionFailed):
+        _try_again(claim, version, error)
+    elif isinstance(error, Unavailable):
+        _wait(claim, error, error.retry_after or WAIT_S)
+    else:
+        _fail(claim, error)
+
+
+def _take_forward(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) -> None:
+    state = version.state
+    if state in {states.QUEUED, states.EXTRACTING}:
+        state = reading.read(tools, claim, version, stop)
+    if state == states.EMBEDDING:
+        state = indexing.embed(tools, claim, version, stop)
+    if state == states.INDEXING:
+        indexing.index(tools, claim, version, stop)
+
+
+def _release(claim: Claim) -> None:
+    with claim.writing() as session:
+        claim.write(session, attempts=0, **_released(0))
+
+
+def _wait(claim: Claim, error: AppError, seconds: float) -> None:
+    log.warning("a document waits", version=claim.version_id, reason=error.detail)
+    with claim.writing() as session:
+        claim.write(
+            session,
+            attempts=0,
+            error=error.code,
+            problem=error.detail[:500],
+            **_released(seconds),
+        )
+
+
+def _try_again(claim: Claim, version: Claimed, error: AppError) -> None:
+    if version.attempts >= MOST_ERRORS:
+        _fail(claim, error)
+        return
+    with claim.writing() as session:
+        claim.write(
+            session,
+            error=error.code,
+            problem=error.detail[:500],
+            **_released(2.0**version.attempts),
+        )
+
+
+def _fail(claim: Claim, error: AppError) -> None:
+    log.info("a document failed", version=claim.version_id, reason=error.detail)
+    with claim.writing() as session:
+        claim_queries.delete_chunks(session, claim.version_id)
+        # This claim ends here, and what it may have written to Qdrant goes.
+        claim_queries.add_removals(session, {claim.version_id: clock.now()})
+        claim.write(
+            session,
+            state=states.FAILED,
+            error=error.code,
+            problem=error.detail[:500],
+            chunks=0,
+            embedded=0,
+            due_at=None,
+            claim=None,
+            claimed_until=None,
+            finished_at=clock.now(),
+        )
+
+
+def _released(seconds: float) -> dict[str, object]:
+    return {
+        "claim": None,
+        "claimed_until": None,
+        "due_at": clock.now() + timedelta(seconds=seconds),
+    }

@@ -1,0 +1,110 @@
+"""Documents for tests, and a worker's tools to take them to where a search finds them."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app.db import engine
+from app.db.session import Database
+from app.embedders.gate import Gate
+from app.embedders.pool import Embedders
+from app.knowledge import indexes, ingestion, removals, service
+from app.knowledge.files import Files
+from app.knowledge.schemas import DocumentOut
+from app.knowledge.search import Searcher
+from app.knowledge.service import Upload
+from app.knowledge.tools import Tools
+from app.settings import Settings
+from app.vectors import client, collections
+
+NEVER = threading.Event()
+
+WATER = """# 水循环
+
+## 蒸发
+太阳的热量使海洋、湖泊和河流中的水变成水蒸气，上升到大气中。这个过程叫做蒸发。
+
+## 降水
+水蒸气遇冷凝结成云，云中的小水滴越来越大，最后以雨或雪的形式落回地面。
+"""
+NOVEL = """# 红楼梦
+
+## 人物
+贾宝玉是贾府的公子，林黛玉是他的表妹，薛宝钗后来成了他的妻子。
+
+## 结局
+贾府被抄家，家道中落，宝玉最后出家。
+"""
+BACKUPS = """# Backups
+
+## Schedule
+A full copy of the database is written every night, and the log of changes is kept for a week.
+
+## Restore
+Stop the server, unpack the newest copy, replay the log up to the wanted moment, start again.
+"""
+PHOTOSYNTHESIS = """# Photosynthesis
+
+## Light
+Plants take in sunlight with the chlorophyll of their leaves. The energy splits water into
+oxygen and hydrogen.
+
+## Sugar
+From carbon dioxide and hydrogen the plant makes glucose, which it stores as starch.
+"""
+
+
+@contextmanager
+def tools(settings: Settings) -> Iterator[Tools]:
+    """A worker's, with an index of their own in Qdrant, which is deleted afterwards."""
+    database = Database(engine.build(settings, name="tools", threads=4))
+    qdrant = client.build(settings)
+    embedders = Embedders(settings)
+    made = Tools(database, qdrant, Files(settings.files_dir), embedders, settings)
+    chosen = embedders.chosen()
+    indexes.ensure(database, model=chosen.model, dimension=chosen.dimension)
+    indexes.prepare(database, qdrant)
+    try:
+        yield made
+    finally:
+        for one in indexes.list_(database):
+            collections.delete(qdrant, one.collection)
+        chosen.close()
+        embedders.close()
+        qdrant.close()
+        database.close()
+
+
+def searcher(tools: Tools) -> Searcher:
+    return Searcher(tools.database, tools.qdrant, tools.embedders, Gate(4))
+
+
+def add(tools: Tools, user_id: int, content: str | bytes, name: str = "text.md") -> DocumentOut:
+    """Uploads a document as a user would."""
+    data = content.encode() if isinstance(content, str) else content
+    with tools.files.receiving() as incoming:
+        incoming.write(data)
+        upload = Upload(incoming, name)
+        return service.add(tools.database, tools.files, tools.settings, user_id, upload)[0]
+
+
+def replace(
+    tools: Tools, user_id: int, document_id: str, content: str, name: str = "text.md"
+) -> DocumentOut:
+    with tools.files.receiving() as incoming:
+        incoming.write(content.encode())
+        upload = Upload(incoming, name)
+        return service.replace(
+            tools.database, tools.files, tools.settings, user_id, document_id, upload
+        )
+
+
+def read(tools: Tools, user_id: int, document_id: str) -> DocumentOut:
+    with tools.database.read() as session:
+        return service.require(session, user_id, document_id)
+
+
+def work(tools: Tools) -> None:
+    """Does all that is due, as a worker does."""
+    while ingestion.work_next(tools, NEVER) or removals.drain(tools.database, tools.qdrant):
+        pass
