@@ -297,11 +297,13 @@ def test_a_database_without_old_tables_is_told(
 
 @on_postgresql
 def test_after_a_kill_it_goes_on(settings: Settings, database: Database) -> None:
+    # Others are not told what the owner waits for.
+    owner = Database(engine.build_direct(settings, name="test"))
     with database.begin() as session:
         # The last document that would be taken over waits for its owner.
         session.execute(text("SELECT id FROM users WHERE id = :id FOR UPDATE"), {"id": LAST_OWNER})
         process = commands.start("knowledge", "adopt", environ=commands.environment_of(settings))
-        commands.wait_until(lambda: databases.is_waiting(database), "it never waited")
+        commands.wait_until(lambda: databases.is_waiting(owner), "it never waited")
         process.send_signal(signal.SIGKILL)
         process.communicate()
         before = rows(database)[0]
