@@ -1,12 +1,14 @@
 import argparse
 import json
 from dataclasses import asdict
+from pathlib import Path
 
 from app import logs, settings
 from app.cli import output
-from app.knowledge import consistency
+from app.knowledge import consistency, evaluation
 from app.knowledge.consistency import Report
 from app.ops import knowledge
+from app.settings import Settings
 
 DIFFERENT = 1
 
@@ -21,11 +23,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     check.add_argument("--fix", action="store_true", help="mend what differs")
     check.add_argument("--json", action="store_true", help="for programs")
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure how well a search finds",
+        description="Asks the questions of a file in each mode, and tells for how many of them a "
+        "right passage is among the first. Each line is a JSON object with question, document (a "
+        "name or several) and contains (phrases, of which a right passage has one).",
+    )
+    evaluate.add_argument("file", type=Path, help="the questions")
+    evaluate.add_argument("--login", required=True, help="whose documents are searched")
+    evaluate.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(options: argparse.Namespace) -> int:
     loaded = settings.load()
     logs.configure(loaded)
+    return check(loaded, options) if options.knowledge_command == "check" else rate(loaded, options)
+
+
+def rate(loaded: Settings, options: argparse.Namespace) -> int:
+    questions = evaluation.read(options.file)
+    with knowledge.tools(loaded) as tools:
+        found = knowledge.evaluate(tools, options.login, questions)
+    if options.json:
+        output.say(json.dumps([asdict(one) for one in found], ensure_ascii=False))
+        return 0
+    output.say(
+        f"{'questions':24} {'mode':9} {'r@1':>6} {'r@5':>6} {'r@10':>6} {'MRR':>6} {'p50 ms':>8}"
+    )
+    for one in found:
+        recall = " ".join(f"{one.recall[k]:6.3f}" for k in (1, 5, 10))
+        group = f"{one.group} ({one.questions})"
+        output.say(f"{group:24} {one.mode:9} {recall} {one.mrr:6.3f} {one.p50_ms:8.1f}")
+    return 0
+
+
+def check(loaded: Settings, options: argparse.Namespace) -> int:
     with knowledge.tools(loaded) as tools:
         report = consistency.check(tools, fix=options.fix)
     if options.json:

@@ -77,12 +77,16 @@ def prepare(database: Database, qdrant: QdrantClient) -> None:
 
 def require_collection(database: Database, qdrant: QdrantClient, index: Index) -> None:
     """As `prepare`, for any index that is written to."""
-    if not collections.exists(qdrant, index.collection):
-        with database.read() as session:
-            lost = index.state == "active" and chunk_queries.exists_ready(session)
-        if lost:
-            raise IndexLost
+    lost = not collections.exists(qdrant, index.collection)
+    if lost and index.state == "active" and is_needed(database):
+        raise IndexLost
     collections.ensure(qdrant, index.collection, vector_size=index.dimension)
+
+
+def is_needed(database: Database) -> bool:
+    """Whether there is anything that a search should find."""
+    with database.read() as session:
+        return chunk_queries.exists_ready(session)
 
 
 def add(session: Session, *, model: str, dimension: int, state: str) -> None:

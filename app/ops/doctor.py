@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from qdrant_client import QdrantClient
 from redis import Redis, RedisError
 from sqlalchemy import text
 
@@ -18,6 +19,7 @@ from app.errors import AppError
 from app.health import checks
 from app.jobs import broker as brokers
 from app.jobs import tasks
+from app.ops import vectors as search
 from app.settings import Settings
 from app.vectors import client as vectors
 
@@ -48,6 +50,8 @@ def examine(settings: Settings) -> list[Finding]:
             Finding(health.ok, name, f"{health.version or health.problem} ({health.ms} ms)")
             for name, health in readiness.services.items()
         ]
+        if not settings.maintenance:
+            found.append(_search(database, qdrant, settings))
         worker = _in_maintenance() if settings.maintenance else _worker(redis)
         return [*found, worker, *_connections(database, settings), *examine_file(settings)]
     finally:
@@ -62,6 +66,11 @@ def examine_file(settings: Settings) -> list[Finding]:
     if file is None:
         return []
     return [_integrity(file), _journal(file), _disk(file, settings.disk_reserve_mb)]
+
+
+def _search(database: Database, qdrant: QdrantClient, settings: Settings) -> Finding:
+    ok, detail = search.examine(database, qdrant, settings)
+    return Finding(ok, "search", detail)
 
 
 def _in_maintenance() -> Finding:

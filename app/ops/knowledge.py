@@ -1,16 +1,21 @@
 """What administrators do with the knowledge space."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from app.db import engine, locks
 from app.db.session import Database
+from app.embedders.gate import Gate
 from app.embedders.pool import Embedders
-from app.knowledge import reindexing
+from app.knowledge import evaluation, reindexing
+from app.knowledge.evaluation import Quality, Question
 from app.knowledge.files import Files
+from app.knowledge.search import Searcher
 from app.knowledge.tools import Tools
 from app.settings import Settings
+from app.users import service as users
+from app.users.errors import UserNotFound
 from app.vectors import client
 
 THREADS = 2
@@ -46,6 +51,20 @@ def tools(settings: Settings) -> Iterator[Tools]:
     finally:
         embedders.close()
         database.close()
+
+
+def evaluate(tools: Tools, login: str, questions: Sequence[Question]) -> list[Quality]:
+    """Asks the questions of the documents of whoever has this login name.
+
+    Raises:
+        UserNotFound.
+    """
+    with tools.database.read() as session:
+        user = users.get_by_login(session, login)
+    if user is None:
+        raise UserNotFound
+    searcher = Searcher(tools.database, tools.qdrant, tools.embedders, Gate(1))
+    return evaluation.evaluate(searcher, user.id, questions)
 
 
 def reindex(tools: Tools, report: Callable[[int, int], None]) -> Reindexed:

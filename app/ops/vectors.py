@@ -3,14 +3,16 @@
 import time
 
 import structlog
+from qdrant_client import QdrantClient
 
+from app import clock
 from app.db import engine
 from app.db.session import Database
 from app.embedders.pool import Embedders
 from app.errors import AppError, Unavailable
-from app.knowledge import indexes
+from app.knowledge import claim_queries, indexes
 from app.settings import Settings
-from app.vectors import client
+from app.vectors import client, collections, points
 
 log = structlog.get_logger(__name__)
 
@@ -62,3 +64,34 @@ def _note(database: Database, embedders: Embedders) -> None:
             chosen.close()
     except AppError as error:
         log.error("the embedder can't be used", reason=error.detail)
+
+
+def examine(database: Database, qdrant: QdrantClient, settings: Settings) -> tuple[bool, str]:
+    """Whether all that should be found by meaning can be, and what it is found with."""
+    embedders = Embedders(settings)
+    try:
+        index = indexes.require_active(database)
+        embedder = embedders.of(index.model, index.dimension)
+        embedder.embed_query("ready")
+        there = collections.exists(qdrant, index.collection)
+        if not there and indexes.is_needed(database):
+            return False, indexes.IndexLost().detail
+        held = points.count(qdrant, index.collection) if there else 0
+        waiting = indexing_queue(database)
+        chosen = embedders.chosen()
+        same = chosen.model == index.model
+        chosen.close()
+    except AppError as error:
+        return False, error.detail
+    finally:
+        embedders.close()
+    detail = f"{held} passages with vectors of {index.model}, {waiting} documents wait"
+    if not same:
+        return False, f"{detail}; EMBEDDER names another model, which `mindgraph reindex` takes"
+    return True, detail
+
+
+def indexing_queue(database: Database) -> int:
+    """How many versions wait for a worker."""
+    with database.read() as session:
+        return claim_queries.count_due(session, clock.now())
