@@ -8,7 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from app import clock
-from app.knowledge import chunk_queries, claim_queries, indexes, indexing, queries, service
+from app.knowledge import chunk_queries, claim_queries, indexes, indexing, queries, storage
 from app.knowledge.chunk_queries import Index, Passage
 from app.knowledge.indexing import VectorsMissing
 from app.knowledge.tools import Tools
@@ -155,7 +155,7 @@ def _files_without_versions(tools: Tools, *, fix: bool) -> Difference:
         # Under the lock that uploads hold until their row is there.
         with tools.files.held():
             unneeded = sorted(set(batch) - needed(batch))
-        deleted = service.delete_files(tools.database, tools.files, unneeded) if fix else 0
+        deleted = storage.delete(tools.database, tools.files, unneeded) if fix else 0
         difference.note(unneeded, fixed=deleted)
     return difference
 

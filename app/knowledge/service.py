@@ -5,15 +5,13 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
-import structlog
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.db.session import Database
-from app.errors import Unavailable
 from app.http import pagination
 from app.http.pagination import Page
-from app.knowledge import claim_queries, claims, queries, quota, states
+from app.knowledge import claim_queries, claims, queries, quota, states, storage
 from app.knowledge.errors import (
     DocumentNotFound,
     DocumentTaken,
@@ -33,8 +31,6 @@ from app.knowledge.schemas import (
 )
 from app.settings import Settings
 from app.users import service as users
-
-log = structlog.get_logger(__name__)
 
 LONGEST_NAME = 255
 LONGEST_TEXT = 100_000
@@ -61,7 +57,7 @@ def add(
     Raises:
         DocumentLimitReached, StorageLimitReached, FilesUnusable.
     """
-    with files.keeping(upload.file), database.begin() as session:
+    with storage.keeping(database, files, upload.file), database.begin() as session:
         users.lock(session, user_id)
         present = queries.find_by_content(session, user_id, upload.file.sha256)
         if present is not None:
@@ -86,7 +82,7 @@ def replace(
     Raises:
         DocumentNotFound, DocumentTaken, StorageLimitReached, FilesUnusable.
     """
-    with files.keeping(upload.file), database.begin() as session:
+    with storage.keeping(database, files, upload.file), database.begin() as session:
         users.lock(session, user_id)
         document = _lock(session, user_id, document_id)
         sha256 = upload.file.sha256
@@ -276,24 +272,6 @@ def holdings(session: Session, settings: Settings, user_id: int) -> Holdings:
         chunk_quota=settings.knowledge_chunk_quota,
         tags=queries.count_tags(session, user_id),
     )
-
-
-def delete_files(database: Database, files: Files, hashes: Collection[str]) -> int:
-    """Deletes those of the files that no version needs; how many. Raises FilesUnusable."""
-
-    def needed(some: Collection[str]) -> set[str]:
-        with database.read() as session:
-            return queries.needed_files(session, some)
-
-    return files.delete_unneeded(hashes, needed)
-
-
-def discard_files(database: Database, files: Files, hashes: Collection[str]) -> None:
-    """As `delete_files`; what can't be deleted now goes with the next cleaning."""
-    try:
-        delete_files(database, files, hashes)
-    except Unavailable as error:
-        log.warning("files of a deleted document stay for now", reason=error.detail)
 
 
 def _lock(session: Session, user_id: int, document_id: str) -> Document:
