@@ -114,7 +114,7 @@ def delete(
     """For good, with all versions. From now on no search finds it."""
     with database.begin(frees_space=True) as session:
         doomed = service.delete(session, user.id, document_id)
-    service.delete_files(database, files, doomed)
+    service.delete_files_now(database, files, doomed)
     wake()
 
 

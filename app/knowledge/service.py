@@ -5,10 +5,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
+import structlog
 from sqlalchemy.orm import Session
 
 from app import clock
 from app.db.session import Database
+from app.errors import Unavailable
 from app.http import pagination
 from app.http.pagination import Page
 from app.knowledge import claim_queries, claims, queries, quota, states
@@ -31,6 +33,8 @@ from app.knowledge.schemas import (
 )
 from app.settings import Settings
 from app.users import service as users
+
+log = structlog.get_logger(__name__)
 
 LONGEST_NAME = 255
 LONGEST_TEXT = 100_000
@@ -272,6 +276,14 @@ def holdings(session: Session, settings: Settings, user_id: int) -> Holdings:
         chunk_quota=settings.knowledge_chunk_quota,
         tags=queries.count_tags(session, user_id),
     )
+
+
+def delete_files_now(database: Database, files: Files, hashes: Collection[str]) -> None:
+    """As `delete_files`; what can't be deleted now goes with the next cleaning."""
+    try:
+        delete_files(database, files, hashes)
+    except Unavailable as error:
+        log.warning("files stay for now", reason=error.detail)
 
 
 def delete_files(database: Database, files: Files, hashes: Collection[str]) -> int:
