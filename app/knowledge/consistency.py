@@ -108,14 +108,22 @@ def write(tools: Tools, index: Index, passages: Sequence[Passage]) -> None:
     Raises:
         EmbedderMisconfigured, Unavailable.
     """
-    for batch in batched(passages, indexing.SLICE):
+    for batch in batched(passages, indexing.UPSERT):
         try:
             indexing.upsert(tools, index, batch)
         except VectorsMissing:
-            vectors = indexing.embed_passages(tools, index, batch)
-            with tools.database.begin() as session:
-                chunk_queries.save_vectors(session, index, vectors, clock.now())
+            _embed(tools, index, batch)
             indexing.upsert(tools, index, batch)
+
+
+def _embed(tools: Tools, index: Index, passages: Sequence[Passage]) -> None:
+    with tools.database.read() as session:
+        kept = chunk_queries.vectors(session, index, {one.embedding_key for one in passages})
+    missing = [one for one in passages if one.embedding_key not in kept]
+    for some in batched(missing, indexing.SLICE):
+        vectors = indexing.embed_passages(tools, index, some)
+        with tools.database.begin() as session:
+            chunk_queries.save_vectors(session, index, vectors, clock.now())
 
 
 def _missing(tools: Tools, index: Index, ids: Sequence[UUID]) -> Sequence[Passage]:
