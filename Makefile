@@ -67,7 +67,7 @@ images: engine env ## make sure that the base images are there
 build: images ## build the images of this checkout
 	@bash docker/up.sh --build-only
 
-.PHONY: bench-start bench-usage bench-import
+.PHONY: bench-start bench-usage bench-import bench-knowledge
 bench-start: venv build ## how long the stack takes to start, beside the bare servers
 	@.venv/bin/python -m benchmarks.start_times
 
@@ -76,6 +76,9 @@ bench-usage: venv build ## what the index on the time of usage costs and brings
 
 bench-import: venv build ## how long the import of a big SQLite file takes, beside pgloader and the floor
 	@.venv/bin/python -m benchmarks.import_sqlite
+
+bench-knowledge: venv build ## how fast two thousand pages are searchable, and how well they are found
+	@.venv/bin/python -m benchmarks.knowledge
 
 # --- Without Docker ---
 

@@ -11,6 +11,7 @@ from redis import Redis
 
 from app.cache import keys
 from app.diagrams import indexing, trash
+from app.errors import AppError
 from app.knowledge import cleaning, consistency
 from app.knowledge.tools import Tools
 from app.usage import service as usage
@@ -86,7 +87,13 @@ def _clean_knowledge(tools: Tools) -> None:
 
 
 def _check_knowledge(tools: Tools) -> None:
-    for one in consistency.check(tools, fix=True).differences:
+    try:
+        found = consistency.check(tools, fix=True)
+    except AppError as error:
+        # A new installation has no index yet; all else the doctor tells as well.
+        log.warning("the knowledge space can't be checked", reason=error.detail)
+        return
+    for one in found.differences:
         if one.found:
             log.warning(
                 "mended the knowledge space",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import Select, delete, func, insert, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -34,15 +34,7 @@ class Claimed:
 
 def claim(session: Session, token: str, now: datetime, until: datetime) -> str | None:
     """Takes the version that has been due for longest, for `token`; its id, None if nothing is."""
-    free = or_(Version.claimed_until.is_(None), Version.claimed_until < now)
-    chosen = (
-        select(Version.id)
-        .where(Version.due_at <= now, free)
-        .order_by(Version.due_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-    )
-    version_id = session.scalar(chosen)
+    version_id: str | None = session.scalar(_due(now).with_for_update(skip_locked=True))
     if version_id is None:
         return None
     session.execute(
@@ -51,6 +43,11 @@ def claim(session: Session, token: str, now: datetime, until: datetime) -> str |
         .values(claim=token, claimed_until=until, attempts=Version.attempts + 1)
     )
     return version_id
+
+
+def is_due(session: Session, now: datetime) -> bool:
+    """Whether there is anything to claim."""
+    return session.scalar(_due(now)) is not None
 
 
 def read(session: Session, version_id: str, token: str) -> Claimed | None:
@@ -87,11 +84,6 @@ def count_due(session: Session, now: datetime) -> int:
     """How many versions wait for a worker."""
     statement = select(func.count()).where(Version.due_at <= now, Version.claim.is_(None))
     return session.scalar(statement) or 0
-
-
-def next_due(session: Session) -> datetime | None:
-    """When the next version is due that nobody has."""
-    return session.scalar(select(func.min(Version.due_at)).where(Version.due_at.is_not(None)))
 
 
 def lock_document(session: Session, document_id: str) -> Document | None:
@@ -169,14 +161,26 @@ def delete_removals(session: Session, ids: Sequence[int]) -> None:
     session.execute(delete(Removal).where(Removal.id.in_(ids)))
 
 
-def count_chunks_of(session: Session, user_id: int) -> int:
-    """How many chunks a user's versions have that are found, or will be."""
+def count_chunks_of(session: Session, user_id: int, *, without: str | None = None) -> int:
+    """How many chunks a user's versions have that are found, or will be.
+
+    Args:
+        session: the unit of work.
+        user_id: whose.
+        without: a document that isn't counted.
+    """
     statement = (
         select(func.coalesce(func.sum(Version.chunks), 0))
         .join(Document, Document.id == Version.document_id)
         .where(
             Document.user_id == user_id,
+            Document.id != (without or ""),
             Version.state.in_([states.READY, *states.UNFINISHED]),
         )
     )
     return int(session.scalar(statement) or 0)
+
+
+def _due(now: datetime) -> Select[Any]:
+    free = or_(Version.claimed_until.is_(None), Version.claimed_until < now)
+    return select(Version.id).where(Version.due_at <= now, free).order_by(Version.due_at).limit(1)

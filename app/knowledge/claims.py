@@ -110,6 +110,10 @@ class Claim:
 
 def take(database: Database) -> Claim | None:
     """The version that has been due for longest, if one is."""
+    # On SQLite whoever begins to write keeps all others from it, and mostly there is nothing.
+    with database.read() as session:
+        if not claim_queries.is_due(session, clock.now()):
+            return None
     token = str(uuid.uuid4())
     with database.begin() as session:
         version_id = claim_queries.claim(session, token, clock.now(), _until())

@@ -8,7 +8,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from app import clock
-from app.knowledge import chunk_queries, claim_queries, indexes, indexing, queries, service
+from app.knowledge import chunk_queries, claim_queries, indexes, indexing, queries, storage
 from app.knowledge.chunk_queries import Index, Passage
 from app.knowledge.indexing import VectorsMissing
 from app.knowledge.tools import Tools
@@ -111,14 +111,22 @@ def write(tools: Tools, index: Index, passages: Sequence[Passage]) -> None:
     Raises:
         EmbedderMisconfigured, Unavailable.
     """
-    for batch in batched(passages, indexing.SLICE):
+    for batch in batched(passages, indexing.UPSERT):
         try:
             indexing.upsert(tools, index, batch)
         except VectorsMissing:
-            vectors = indexing.embed_passages(tools, index, batch)
-            with tools.database.begin() as session:
-                chunk_queries.save_vectors(session, index, vectors, clock.now())
+            _embed(tools, index, batch)
             indexing.upsert(tools, index, batch)
+
+
+def _embed(tools: Tools, index: Index, passages: Sequence[Passage]) -> None:
+    with tools.database.read() as session:
+        kept = chunk_queries.vectors(session, index, {one.embedding_key for one in passages})
+    missing = [one for one in passages if one.embedding_key not in kept]
+    for some in batched(missing, indexing.SLICE):
+        vectors = indexing.embed_passages(tools, index, some)
+        with tools.database.begin() as session:
+            chunk_queries.save_vectors(session, index, vectors, clock.now())
 
 
 def _missing(tools: Tools, index: Index, ids: Sequence[UUID]) -> Sequence[Passage]:
@@ -156,7 +164,7 @@ def _files_without_versions(tools: Tools, *, fix: bool) -> Difference:
 
     for batch in batched(tools.files.list_(), PAGE):
         unneeded = tools.files.list_unneeded(batch, needed)
-        deleted = service.delete_files(tools.database, tools.files, unneeded) if fix else 0
+        deleted = storage.delete(tools.database, tools.files, unneeded) if fix else 0
         difference.note(unneeded, fixed=deleted)
     return difference
 

@@ -158,16 +158,12 @@ def _near(
     with searcher.gate.entered():
         embedder = searcher.embedders.of(index.model, index.dimension)
         dense = embedder.embed_query(wanted.text)
-    words = sparse.of_query(wanted.text)
-    # Nothing but punctuation has no words, and a fusion with nothing is refused.
-    by_meaning = wanted.mode == "semantic" or not words.indices
     asked = Asked(
         user_id=wanted.user_id,
-        mode="semantic" if by_meaning else "hybrid",
         limit=wanted.limit + SPARE,
         documents=documents,
         dense=dense,
-        sparse=words,
+        sparse=None if wanted.mode == "semantic" else sparse.of_query(wanted.text),
     )
     return Ranked(_found(searcher, index, asked, wanted), wanted.mode)
 
@@ -180,7 +176,6 @@ def _by_keywords(
         return Ranked([], "keyword", degraded)
     asked = Asked(
         user_id=wanted.user_id,
-        mode="keyword",
         limit=wanted.limit + SPARE,
         documents=documents,
         sparse=words,

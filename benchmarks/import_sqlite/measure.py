@@ -50,7 +50,7 @@ def run(command: list[str], log: Path, environ: dict[str, str] | None = None) ->
             while process.poll() is None:
                 if time.monotonic() - began > PATIENCE_S:
                     raise Failed(f"{command[0]} did not end in {PATIENCE_S:.0f} s")
-                peak = max(peak, _memory(process.pid))
+                peak = max(peak, memory(process.pid))
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(SAMPLE_S)
         finally:
@@ -75,7 +75,7 @@ def _used() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _memory(pid: int) -> int:
+def memory(pid: int) -> int:
     with suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
         return sum(_own_share(one) for one in (root, *root.children(recursive=True)))
