@@ -101,8 +101,9 @@ def _build(state: State, settings: Settings, closing: ExitStack) -> None:
     # One thread for each: a query is short, and others want the cores as well.
     embedders = closing.enter_context(contextlib.closing(Embedders(settings, threads=1)))
     recorder = closing.enter_context(contextlib.closing(Recorder(database)))
-    gate = Gate(max(1, settings.web_threads // 2))
-    searcher = Searcher(database, qdrant, embedders, gate)
+    # Of the threads that serve requests; the others are for what takes no model.
+    places = max(1, settings.web_threads // 2)
+    searcher = Searcher(database, qdrant, embedders, Gate(places))
     missing = completions.missing(settings)
     model = None if missing else LanguageModel(settings)
     if model is not None:
@@ -114,6 +115,6 @@ def _build(state: State, settings: Settings, closing: ExitStack) -> None:
     state.qdrant = qdrant
     state.files = Files(settings.files_dir)
     state.searcher = searcher
-    state.answerer = Answerer(searcher, recorder, model, missing)
+    state.answerer = Answerer(searcher, recorder, Gate(places), model, missing)
     state.wake = Waker(redis).wake
     state.watchers = Watchers()

@@ -141,6 +141,18 @@ class OpenAIServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Of a service that takes its embeddings and its answers from here."""
+        return {
+            "embedder": "openai",
+            "embedder_dimension": self.dimension,
+            "embedder_model": "hashed",
+            "embedder_url": self.url,
+            "llm_model": "echo",
+            "llm_url": self.url,
+        }
+
     def next(self, *behaviours: Behaviour) -> None:
         """Each for one request; what comes after them is answered as ever."""
         with self._lock:

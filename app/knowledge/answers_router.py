@@ -1,14 +1,15 @@
 """Asking questions."""
 
 from fastapi import APIRouter
-from fastapi.responses import StreamingResponse
 
 from app.completions.errors import (
     LanguageModelMisconfigured,
     LanguageModelRefused,
     LanguageModelUnavailable,
 )
+from app.embedders.errors import ModelBusy
 from app.http.documentation import raises
+from app.http.event_streams import EVENTS, EventStream
 from app.knowledge import answers
 from app.knowledge.answers import Asking
 from app.knowledge.dependencies import AnswererOf, AskingCaller
@@ -22,20 +23,19 @@ router = APIRouter()
     "/answers",
     response_model=AnswerOut,
     responses={
-        200: {"content": {"text/event-stream": {}}},
+        **EVENTS,
         **raises(
             AnswersNotConfigured,
             LanguageModelMisconfigured,
             LanguageModelRefused,
             LanguageModelUnavailable,
+            ModelBusy,
             NothingFound,
             SemanticSearchUnavailable,
         ),
     },
 )
-def ask(
-    payload: QuestionIn, caller: AskingCaller, answerer: AnswererOf
-) -> AnswerOut | StreamingResponse:
+def ask(payload: QuestionIn, caller: AskingCaller, answerer: AnswererOf) -> AnswerOut | EventStream:
     """An answer from one's documents, with references to the passages that it comes from.
 
     With `stream` it comes as server-sent events while it is written: `hits`, `text` for each
@@ -44,8 +44,5 @@ def ask(
     asking = Asking(caller.user, caller.key_id)
     if not payload.stream:
         return answers.answer(answerer, asking, payload)
-    return StreamingResponse(
-        answers.stream(answerer, asking, payload),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
-    )
+    stream = answers.stream(answerer, asking, payload)
+    return EventStream(stream, close=stream.close)

@@ -161,13 +161,20 @@ def delete_removals(session: Session, ids: Sequence[int]) -> None:
     session.execute(delete(Removal).where(Removal.id.in_(ids)))
 
 
-def count_chunks_of(session: Session, user_id: int) -> int:
-    """How many chunks a user's versions have that are found, or will be."""
+def count_chunks_of(session: Session, user_id: int, *, without: str | None = None) -> int:
+    """How many chunks a user's versions have that are found, or will be.
+
+    Args:
+        session: the unit of work.
+        user_id: whose.
+        without: a document that isn't counted.
+    """
     statement = (
         select(func.coalesce(func.sum(Version.chunks), 0))
         .join(Document, Document.id == Version.document_id)
         .where(
             Document.user_id == user_id,
+            Document.id != (without or ""),
             Version.state.in_([states.READY, *states.UNFINISHED]),
         )
     )

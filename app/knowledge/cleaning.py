@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from app import clock
-from app.knowledge import chunk_queries, consistency, reindexing, search_queries, service
+from app.knowledge import chunk_queries, consistency, reindexing, search_queries, storage
 from app.knowledge.tools import Tools
 
 # A text that comes again within that time is not embedded again.
@@ -28,7 +28,7 @@ def clean(tools: Tools) -> dict[str, int]:
 
 def _files(tools: Tools) -> int:
     return sum(
-        service.delete_files(tools.database, tools.files, batch)
+        storage.delete(tools.database, tools.files, batch)
         for batch in consistency.batched(tools.files.list_(), BATCH)
     )
 

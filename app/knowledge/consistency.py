@@ -1,14 +1,14 @@
 """Compares what must be equal: chunks with points, versions with files. It may run beside all else;
 what is on its way is no difference."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
 
 from app import clock
-from app.knowledge import chunk_queries, claim_queries, indexes, indexing, queries, service
+from app.knowledge import chunk_queries, claim_queries, indexes, indexing, queries, storage
 from app.knowledge.chunk_queries import Index, Passage
 from app.knowledge.indexing import VectorsMissing
 from app.knowledge.tools import Tools
@@ -74,12 +74,15 @@ def points_without_chunks(tools: Tools, index: Index, *, fix: bool) -> tuple[Dif
         seen += len(page)
         with tools.database.read() as session:
             known = chunk_queries.with_chunks(session, [one.id for one in page])
-            # What waits to be deleted is known to be superfluous.
+            # What waits to be deleted is known to be superfluous. This comes second: a chunk goes
+            # in one transaction with what has its point deleted.
             leaving = claim_queries.leaving(session, {one.version_id for one in page})
-        doomed = [one.id for one in page if one.id not in known and one.version_id not in leaving]
+        absent = [one.id for one in page if one.id not in known and one.version_id not in leaving]
+        # Some may have been deleted since the page was read.
+        doomed = points.existing(tools.qdrant, index.collection, absent) if absent else set()
         if doomed and fix:
             points.delete(tools.qdrant, index.collection, doomed)
-        difference.note(doomed, fixed=len(doomed) if fix else 0)
+        difference.note(sorted(doomed), fixed=len(doomed) if fix else 0)
     return difference, seen
 
 
@@ -108,14 +111,22 @@ def write(tools: Tools, index: Index, passages: Sequence[Passage]) -> None:
     Raises:
         EmbedderMisconfigured, Unavailable.
     """
-    for batch in batched(passages, indexing.SLICE):
+    for batch in batched(passages, indexing.UPSERT):
         try:
             indexing.upsert(tools, index, batch)
         except VectorsMissing:
-            vectors = indexing.embed_passages(tools, index, batch)
-            with tools.database.begin() as session:
-                chunk_queries.save_vectors(session, index, vectors, clock.now())
+            _embed(tools, index, batch)
             indexing.upsert(tools, index, batch)
+
+
+def _embed(tools: Tools, index: Index, passages: Sequence[Passage]) -> None:
+    with tools.database.read() as session:
+        kept = chunk_queries.vectors(session, index, {one.embedding_key for one in passages})
+    missing = [one for one in passages if one.embedding_key not in kept]
+    for some in batched(missing, indexing.SLICE):
+        vectors = indexing.embed_passages(tools, index, some)
+        with tools.database.begin() as session:
+            chunk_queries.save_vectors(session, index, vectors, clock.now())
 
 
 def _missing(tools: Tools, index: Index, ids: Sequence[UUID]) -> Sequence[Passage]:
@@ -147,15 +158,13 @@ def _versions_without_files(tools: Tools) -> tuple[Difference, int]:
 def _files_without_versions(tools: Tools, *, fix: bool) -> Difference:
     difference = Difference("files without a version")
 
-    def needed(some: Iterable[str]) -> set[str]:
+    def needed(some: Collection[str]) -> set[str]:
         with tools.database.read() as session:
-            return queries.needed_files(session, list(some))
+            return queries.needed_files(session, some)
 
     for batch in batched(tools.files.list_(), PAGE):
-        # Under the lock that uploads hold until their row is there.
-        with tools.files.held():
-            unneeded = sorted(set(batch) - needed(batch))
-        deleted = service.delete_files(tools.database, tools.files, unneeded) if fix else 0
+        unneeded = tools.files.list_unneeded(batch, needed)
+        deleted = storage.delete(tools.database, tools.files, unneeded) if fix else 0
         difference.note(unneeded, fixed=deleted)
     return difference
 

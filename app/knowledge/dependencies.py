@@ -9,8 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from app.auth.dependencies import Caller, allow, user_with
 from app.cache.limits import Rule
-from app.errors import InvalidInput, InvalidPayload
+from app.errors import InvalidInput, InvalidPayload, PayloadTooLarge
 from app.http import multipart
+from app.http.dependencies import SettingsOf
 from app.http.fields import Moment, Text
 from app.http.multipart import FILE, Form
 from app.knowledge.answers import Answerer
@@ -37,6 +38,8 @@ AskingCaller = Annotated[Caller, Depends(allow("knowledge:read", ANSWERS))]
 DocumentId = Annotated[str, Path(max_length=36, pattern=r"^[0-9a-f-]+$")]
 VersionNumber = Annotated[int, Path(ge=1, le=2**31 - 1)]
 SearchId = Annotated[int, Path(ge=1, le=2**63 - 1)]
+
+MB = 1024 * 1024
 
 TITLE: TypeAdapter[str] = TypeAdapter(Title)
 TAGS: TypeAdapter[list[str]] = TypeAdapter(Tags)
@@ -90,13 +93,24 @@ AnswererOf = Annotated[Answerer, Depends(get_answerer)]
 SearcherOf = Annotated[Searcher, Depends(get_searcher)]
 
 
-async def get_upload(request: Request, _: Uploader, files: FilesOf) -> AsyncIterator[Upload]:
+async def get_upload(
+    request: Request, _: Uploader, files: FilesOf, settings: SettingsOf
+) -> AsyncIterator[Upload]:
     """The file that comes in; gone after the request unless it was kept.
 
     It is read only when it is known who sends it.
     """
+    limit_mb = settings.knowledge_file_limit_mb
+
     with files.receiving() as incoming:
-        form = await multipart.receive(request, incoming.write)
+
+        def write(part: bytes) -> None:
+            # The limit on the body has room for the other fields, which a file could fill as well.
+            if incoming.size + len(part) > limit_mb * MB:
+                raise PayloadTooLarge(f"A file may have {limit_mb} MB at most.")
+            incoming.write(part)
+
+        form = await multipart.receive(request, write)
         if form.filename is None:
             raise InvalidInput("The form has no file: it needs a part named `file`.")
         yield Upload(incoming, _name(form.filename), _title(form), _tags(form))

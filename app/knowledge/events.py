@@ -41,7 +41,7 @@ def stream(
 
     Args:
         look: reads the document; called in a thread.
-        watchers: counts the stream.
+        watchers: counts the stream; who has closed it calls `leave`.
         stopping: ends it.
 
     Raises:
@@ -49,13 +49,12 @@ def stream(
     """
     first = look()
     watchers.enter()
-    return _events(first, look, watchers, stopping)
+    return _events(first, look, stopping)
 
 
 async def _events(
     first: DocumentOut,
     look: Callable[[], DocumentOut],
-    watchers: Watchers,
     stopping: threading.Event,
 ) -> AsyncIterator[str]:
     try:
@@ -77,8 +76,6 @@ async def _events(
     except AppError as error:
         # Deleted, or the database is away: the client asks again, and is told.
         yield f"event: error\ndata: {error.code}\n\n"
-    finally:
-        watchers.leave()
 
 
 def _is_over(document: DocumentOut) -> bool:

@@ -6,6 +6,8 @@ is found in the same way as what is new.
 """
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
@@ -33,17 +35,28 @@ MOST_ATTEMPTS = 20
 
 def run(tools: Tools, stop: threading.Event, wake: threading.Event) -> None:
     """Works until `stop` is set; `wake` says that there may be something to do."""
+    drain_at = 0.0
     while not stop.is_set():
-        try:
-            if work_next(tools, stop) or removals.drain(tools.database, tools.qdrant):
-                continue
-        except Unavailable as error:
-            log.warning("documents wait", reason=error.detail)
-        except Exception:
-            # A bug must not end the only thread that does this.
-            log.exception("a bug in the ingestion")
-        wake.wait(LOOK_EVERY_S)
-        wake.clear()
+        worked = _safely(lambda: work_next(tools, stop))
+        if time.monotonic() > drain_at:
+            drained = _safely(lambda: removals.drain(tools.database, tools.qdrant))
+            # Mostly there is nothing, and a Qdrant that is away may take long to say so.
+            drain_at = time.monotonic() + (0 if drained else LOOK_EVERY_S)
+            worked = worked or drained
+        if not worked:
+            wake.wait(LOOK_EVERY_S)
+            wake.clear()
+
+
+def _safely(work: Callable[[], bool]) -> bool:
+    """What it says; False when something is away. A bug must not end the thread that does this."""
+    try:
+        return work()
+    except Unavailable as error:
+        log.warning("documents wait", reason=error.detail)
+    except Exception:
+        log.exception("a bug in the ingestion")
+    return False
 
 
 def work_next(tools: Tools, stop: threading.Event) -> bool:

@@ -13,7 +13,7 @@ from app.db import terms
 from app.knowledge import chunk_queries, chunking, claim_queries, indexes, queries, states
 from app.knowledge.claim_queries import Claimed
 from app.knowledge.claims import Claim
-from app.knowledge.errors import ChunkLimitReached, FileMissing
+from app.knowledge.errors import ChunkLimitReached, FileHasNoText, FileMissing
 from app.knowledge.extraction import sandbox
 from app.knowledge.extraction.limits import Limits
 from app.knowledge.states import State
@@ -51,6 +51,8 @@ def read(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) ->
         users.lock(session, version.user_id)
         claim_queries.lock_document(session, version.document_id)
 
+    if not chunks:
+        raise FileHasNoText
     with claim.writing(lock) as session:
         _require_room(session, tools.settings, version, len(chunks))
         # From a try that was cut off after it had been committed, and not told so.
@@ -117,7 +119,8 @@ def _limited(chunks: Iterator[ChunkText], settings: Settings) -> list[ChunkText]
 
 
 def _require_room(session: Session, settings: Settings, version: Claimed, added: int) -> None:
-    owned = claim_queries.count_chunks_of(session, version.user_id)
+    # Those of the version that this one replaces go when it is ready.
+    owned = claim_queries.count_chunks_of(session, version.user_id, without=version.document_id)
     if owned + added > settings.knowledge_chunk_quota:
         raise ChunkLimitReached(_too_many(settings))
 

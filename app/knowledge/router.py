@@ -3,19 +3,21 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import FileResponse
 
 from app.errors import InvalidInput, InvalidPayload
 from app.http.dependencies import DatabaseOf, SettingsOf
 from app.http.documentation import Responses, raises
+from app.http.event_streams import EVENTS, EventStream
 from app.http.pagination import CursorText, InvalidCursor, Limit
-from app.knowledge import answers_router, events, search_router, service
+from app.knowledge import answers_router, events, search_router, service, storage
 from app.knowledge.dependencies import (
     FORM,
     DocumentId,
     FilesOf,
     FilterOf,
     Reader,
+    Uploader,
     UploadOf,
     VersionNumber,
     Wake,
@@ -72,7 +74,7 @@ def list_page(
     openapi_extra=FORM,
 )
 def upload(
-    user: Writer,
+    user: Uploader,
     upload: UploadOf,
     database: DatabaseOf,
     files: FilesOf,
@@ -114,7 +116,7 @@ def delete(
     """For good, with all versions. From now on no search finds it."""
     with database.begin(frees_space=True) as session:
         doomed = service.delete(session, user.id, document_id)
-    service.delete_files(database, files, doomed)
+    storage.discard(database, files, doomed)
     wake()
 
 
@@ -125,7 +127,7 @@ def delete(
 )
 def replace(
     document_id: DocumentId,
-    user: Writer,
+    user: Uploader,
     upload: UploadOf,
     database: DatabaseOf,
     files: FilesOf,
@@ -223,15 +225,12 @@ def retry(document_id: DocumentId, user: Writer, database: DatabaseOf, wake: Wak
 
 @router.get(
     "/documents/{document_id}/events",
-    response_class=StreamingResponse,
-    responses={
-        200: {"content": {"text/event-stream": {}}, "description": "Events."},
-        **raises(DocumentNotFound, TooManyWatchers),
-    },
+    response_class=EventStream,
+    responses={**raises(DocumentNotFound, TooManyWatchers), **EVENTS},
 )
 def watch(
     document_id: DocumentId, user: Reader, database: DatabaseOf, request: Request
-) -> StreamingResponse:
+) -> EventStream:
     """How far the newest version is, as server-sent events: `document`, at each change, with the
     document as it is then. The stream ends when there is nothing more to come, or after a minute;
     an EventSource connects again by itself."""
@@ -240,8 +239,7 @@ def watch(
         with database.read() as session:
             return service.require(session, user.id, document_id)
 
-    return StreamingResponse(
-        events.stream(look, request.app.state.watchers, request.app.state.stopping),
-        media_type="text/event-stream",
-        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    watchers = request.app.state.watchers
+    return EventStream(
+        events.stream(look, watchers, request.app.state.stopping), close=watchers.leave
     )

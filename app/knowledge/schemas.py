@@ -15,7 +15,13 @@ Kind = Literal["search", "answer"]
 
 Title = Annotated[Text, Field(min_length=1, max_length=300, examples=["光合作用 第二章"])]
 TagText = Annotated[Text, Field(min_length=1, max_length=50, examples=["生物"])]
-Detail = str | int | float | bool | None
+Detail = (
+    Annotated[Text, Field(max_length=1_000)]
+    | Annotated[int, Field(ge=-(2**63), lt=2**63)]
+    | Annotated[float, Field(allow_inf_nan=False)]
+    | bool
+    | None
+)
 Question = Annotated[Text, Field(min_length=1, max_length=LONGEST_QUERY)]
 Snippet = Annotated[str, Field(examples=["…shared_buffers sets how much memory…"])]
 
@@ -190,7 +196,7 @@ class QuestionIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    question: Question
+    question: Question = Field(examples=["怎样恢复备份"])
     mode: Mode = "hybrid"
     limit: int = Field(6, ge=1, le=20, description="How many passages the answer is made from.")
     document: str | None = Field(None, max_length=36)

@@ -12,7 +12,7 @@ from app import clock
 from app.db.session import Database
 from app.http import pagination
 from app.http.pagination import Page
-from app.knowledge import claim_queries, claims, queries, quota, states
+from app.knowledge import claim_queries, claims, queries, quota, states, storage
 from app.knowledge.errors import (
     DocumentNotFound,
     DocumentTaken,
@@ -62,7 +62,7 @@ def add(
     Raises:
         DocumentLimitReached, StorageLimitReached, FilesUnusable.
     """
-    with files.keeping(upload.file), database.begin() as session:
+    with storage.keeping(database, files, upload.file), database.begin() as session:
         users.lock(session, user_id)
         present = queries.find_by_content(session, user_id, upload.file.sha256)
         if present is not None:
@@ -99,7 +99,7 @@ def replace(
     Raises:
         DocumentNotFound, DocumentTaken, StorageLimitReached, FilesUnusable.
     """
-    with files.keeping(upload.file), database.begin() as session:
+    with storage.keeping(database, files, upload.file), database.begin() as session:
         users.lock(session, user_id)
         document = _lock(session, user_id, document_id)
         sha256 = upload.file.sha256
@@ -289,16 +289,6 @@ def holdings(session: Session, settings: Settings, user_id: int) -> Holdings:
         chunk_quota=settings.knowledge_chunk_quota,
         tags=queries.count_tags(session, user_id),
     )
-
-
-def delete_files(database: Database, files: Files, hashes: Collection[str]) -> int:
-    """Deletes those of the files that no version needs; how many. Raises FilesUnusable."""
-
-    def needed(some: Collection[str]) -> set[str]:
-        with database.read() as session:
-            return queries.needed_files(session, some)
-
-    return files.delete_unneeded(hashes, needed)
 
 
 def _lock(session: Session, user_id: int, document_id: str) -> Document:

