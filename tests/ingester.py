@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session
 
 from app import settings
 from app.errors import AppError
-from app.knowledge import cleaning, consistency, indexing, reindexing, service
+from app.knowledge import cleaning, consistency, indexing, reindexing, service, storage
 from app.knowledge.files import Incoming
 from app.knowledge.schemas import DocumentFilter, DocumentOut
 from app.knowledge.tools import Tools
@@ -152,7 +152,7 @@ def delete(tools: Tools, name: str) -> None:
         return
     with tools.database.begin(frees_space=True) as session:
         doomed = service.delete(session, ALICE.id, found.id)
-    service.delete_files(tools.database, tools.files, doomed)
+    storage.delete(tools.database, tools.files, doomed)
 
 
 def stop(tools: Tools, name: str) -> None:
