@@ -87,6 +87,19 @@ def test_what_it_cannot_do_is_refused_by_name(
     assert answer.json()["status"]["error"].startswith("Not supported: the offline Qdrant")
 
 
+def test_no_graph_of_vectors_is_built_that_nobody_asked_for(server: httpx.Client) -> None:
+    vectors = {"size": 2, "distance": "Dot"}
+    body = {"vectors": vectors, "optimizers_config": {"indexing_threshold": 500}}
+    server.put("/collections/asked", json=body).raise_for_status()
+    shown = {
+        name: server.get(f"/collections/{name}").json()["result"]["config"]["optimizer_config"]
+        for name in ("small", "asked")
+    }
+    assert shown["small"]["indexing_threshold"] == 0
+    assert shown["asked"]["indexing_threshold"] == 500
+    server.delete("/collections/asked").raise_for_status()
+
+
 def test_an_unknown_address_is_not_found(server: httpx.Client) -> None:
     answer = server.get("/nowhere")
     assert (answer.status_code, list(answer.json())) == (404, ["status", "time"])

@@ -23,7 +23,9 @@ class Collection:
         self.folder = folder
         self.settings: Json = json.loads((folder / SETTINGS).read_text("utf-8"))
         self.name: str = self.settings["name"]
-        self.shard = edge.EdgeShard.load(str(folder / SHARD))
+        # With the defaults of now, also where it was made with others.
+        config = schema.config_from(self.settings["create"])
+        self.shard = edge.EdgeShard.load(str(folder / SHARD), config)
         self.writing = threading.Lock()
         self.operations = 0
 
@@ -86,7 +88,11 @@ class Collection:
             write_json(self.folder / SETTINGS, self.settings)
 
     def maintain(self) -> None:
-        """Empties the log into the segments, and builds the vector index where it pays."""
+        """Empties the log into the segments, and makes room where much was deleted.
+
+        The engine lets nobody else work meanwhile: for some seconds with 50,000 points, once a
+        fifth of them was deleted, and for minutes where a collection asks for an index of vectors.
+        """
         self.shard.flush()
         if self.shard.optimize():
             self.shard.flush()
