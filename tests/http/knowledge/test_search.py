@@ -260,6 +260,22 @@ def test_when_the_embedder_has_too_many_to_serve_words_are_found(
     assert shelf
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_many_hits_take_no_more_statements_than_one(
+    service: Service, alice: Browser, bob: Browser, tools: Tools, mode: str
+) -> None:
+    upload(alice, "rain")
+    for at in range(8):
+        upload(bob, f"rain {at}", tags=["a", "b"])
+    documents.work(tools)
+    counts = []
+    for browser, hits in ((alice, 1), (bob, 8)):
+        with service.statements() as seen:
+            assert len(found(browser, "rain", mode=mode)) == hits
+        counts.append(len(seen))
+    assert counts[0] == counts[1] > 0
+
+
 # History and feedback
 
 
