@@ -8,7 +8,7 @@ from app.db import engine
 from app.db.session import Database
 from app.embedders.gate import Gate
 from app.embedders.pool import Embedders
-from app.knowledge import indexes, ingestion, removals, service
+from app.knowledge import chunk_queries, indexes, ingestion, removals, service
 from app.knowledge.files import Files
 from app.knowledge.schemas import DocumentOut
 from app.knowledge.search import Searcher
@@ -57,22 +57,43 @@ From carbon dioxide and hydrogen the plant makes glucose, which it stores as sta
 @contextmanager
 def tools(settings: Settings) -> Iterator[Tools]:
     """A worker's, with an index of their own in Qdrant, which is deleted afterwards."""
+    with opened(settings) as made:
+        prepare(made)
+        try:
+            yield made
+        finally:
+            delete_collections(made)
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Tools]:
+    """A worker's, without an index."""
     database = Database(engine.build(settings, name="tools", threads=4))
     qdrant = client.build(settings)
     embedders = Embedders(settings)
-    made = Tools(database, qdrant, Files(settings.files_dir), embedders, settings)
-    chosen = embedders.chosen()
-    indexes.ensure(database, model=chosen.model, dimension=chosen.dimension)
-    indexes.prepare(database, qdrant)
     try:
-        yield made
+        yield Tools(database, qdrant, Files(settings.files_dir), embedders, settings)
     finally:
-        for one in indexes.list_(database):
-            collections.delete(qdrant, one.collection)
-        chosen.close()
         embedders.close()
         qdrant.close()
         database.close()
+
+
+def prepare(tools: Tools) -> None:
+    """Makes the index, as the service does when it starts."""
+    chosen = tools.embedders.chosen()
+    try:
+        indexes.ensure(tools.database, model=chosen.model, dimension=chosen.dimension)
+    finally:
+        chosen.close()
+    indexes.prepare(tools.database, tools.qdrant)
+
+
+def delete_collections(tools: Tools) -> None:
+    with tools.database.read() as session:
+        retired = chunk_queries.list_retired(session)
+    for name in (*(one.collection for one in indexes.list_(tools.database)), *retired):
+        collections.delete(tools.qdrant, name)
 
 
 def searcher(tools: Tools) -> Searcher:

@@ -13,8 +13,11 @@ from app.db.init import init_db
 from app.db.session import Database
 from app.errors import InvalidInput, Unavailable
 from app.ops import old_keys
+from app.ops.adoption.adopting import NEXT
+from app.ops.adoption.tables import DOCUMENTS
 from app.ops.migrate import connections, importing, page, report, retry, rules
 from app.ops.migrate.importing import Options
+from app.ops.migrate.plan import LEGACY
 from app.ops.migrate.plans import Rules
 from app.ops.migrate.results import EXIT_CODES, Report
 from app.settings import Settings
@@ -82,7 +85,8 @@ def run(options: argparse.Namespace) -> int:
         output.complain("mindgraph: interrupted; go on by --resume, or begin anew by --restart")
         raise
     if found.verdict != "failed" and not (options.no_init or options.dry_run):
-        found = replace(found, remarks=(*found.remarks, *_adopt_keys(loaded)))
+        remarks = (*found.remarks, *_adopt_keys(loaded), *_next_steps(found))
+        found = replace(found, remarks=tuple(dict.fromkeys(remarks)))
     for line in report.lines(found):
         output.say(line)
     if options.report:
@@ -111,6 +115,11 @@ def _retry(loaded: Settings, no_init: bool) -> int:
     for row in found.left:
         output.say(f"  {row.table} {row.key} {row.column or '(row)'}: {row.reason}")
     return EXIT_CODES["identical except quarantine" if found.left_total else "identical"]
+
+
+def _next_steps(found: Report) -> list[str]:
+    kept = f"{DOCUMENTS} -> {LEGACY}."
+    return [NEXT] if any(move.startswith(kept) for move in found.moves) else []
 
 
 def _adopt_keys(loaded: Settings) -> list[str]:

@@ -8,6 +8,7 @@ from app.cli import output
 from app.knowledge import consistency, evaluation
 from app.knowledge.consistency import Report
 from app.ops import knowledge
+from app.ops.adoption import adopting, report
 from app.settings import Settings
 
 DIFFERENT = 1
@@ -33,12 +34,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate.add_argument("file", type=Path, help="the questions")
     evaluate.add_argument("--login", required=True, help="whose documents are searched")
     evaluate.add_argument("--json", action="store_true", help="for programs")
+    adopted = commands.add_parser(
+        "adopt",
+        help="take over documents and searches from before PostgreSQL",
+        description="Takes over what `mindgraph import-sqlite` has kept: searches, and documents "
+        "with their old file, or else with the text of their passages, which a worker reads then. "
+        "It may be repeated: nothing is taken over twice.",
+    )
+    adopted.add_argument("--files", type=Path, metavar="FOLDER", help="has the old files")
+    adopted.add_argument("--dry-run", action="store_true", help="change nothing, and report")
+    adopted.add_argument("--json", action="store_true", help="for programs")
 
 
 def run(options: argparse.Namespace) -> int:
     loaded = settings.load()
     logs.configure(loaded)
-    return check(loaded, options) if options.knowledge_command == "check" else rate(loaded, options)
+    commands = {"adopt": adopt, "check": check, "evaluate": rate}
+    return commands[options.knowledge_command](loaded, options)
+
+
+def adopt(loaded: Settings, options: argparse.Namespace) -> int:
+    done = adopting.adopt(loaded, options.files, is_dry_run=options.dry_run)
+    if options.json:
+        output.say(json.dumps(asdict(done), ensure_ascii=False))
+        return 0
+    for line in report.lines(done):
+        output.say(line)
+    return 0
 
 
 def rate(loaded: Settings, options: argparse.Namespace) -> int:
@@ -60,19 +82,19 @@ def rate(loaded: Settings, options: argparse.Namespace) -> int:
 
 def check(loaded: Settings, options: argparse.Namespace) -> int:
     with knowledge.tools(loaded) as tools:
-        report = consistency.check(tools, fix=options.fix)
+        found = consistency.check(tools, fix=options.fix)
     if options.json:
-        output.say(json.dumps(asdict(report) | {"clean": report.is_clean}, ensure_ascii=False))
+        output.say(json.dumps(asdict(found) | {"clean": found.is_clean}, ensure_ascii=False))
     else:
-        _show(report)
-    return 0 if report.is_clean else DIFFERENT
+        _show(found)
+    return 0 if found.is_clean else DIFFERENT
 
 
-def _show(report: Report) -> None:
-    output.say(f"{report.chunks} chunks, {report.points} points, {report.files} files")
-    for one in report.differences:
+def _show(found: Report) -> None:
+    output.say(f"{found.chunks} chunks, {found.points} points, {found.files} files")
+    for one in found.differences:
         mended = f", {one.fixed} mended" if one.fixed else ""
         examples = f": {', '.join(one.examples)}" if one.examples else ""
         output.say(f"{one.found} {one.what}{mended}{examples}")
-    if not report.is_clean:
+    if not found.is_clean:
         output.say("mend it with: mindgraph knowledge check --fix")

@@ -17,8 +17,9 @@ log = structlog.get_logger(__name__)
 # Any number that no other program on this database uses: "MindGrap" as eight bytes.
 INIT_KEY = int.from_bytes(b"MindGrap", "big")
 REINDEX_KEY = INIT_KEY + 1
+ADOPTION_KEY = INIT_KEY + 2
 # Of the file that is the lock beside a SQLite file.
-SUFFIXES = {INIT_KEY: "init", REINDEX_KEY: "reindex"}
+SUFFIXES = {INIT_KEY: "init", REINDEX_KEY: "reindex", ADOPTION_KEY: "adoption"}
 POLL_S = 0.1
 SAY_EVERY_S = 10.0
 

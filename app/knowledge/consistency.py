@@ -1,7 +1,7 @@
 """Compares what must be equal: chunks with points, versions with files. It may run beside all else;
 what is on its way is no difference."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TypeVar
@@ -74,12 +74,15 @@ def points_without_chunks(tools: Tools, index: Index, *, fix: bool) -> tuple[Dif
         seen += len(page)
         with tools.database.read() as session:
             known = chunk_queries.with_chunks(session, [one.id for one in page])
-            # What waits to be deleted is known to be superfluous.
+            # What waits to be deleted is known to be superfluous. This comes second: a chunk goes
+            # in one transaction with what has its point deleted.
             leaving = claim_queries.leaving(session, {one.version_id for one in page})
-        doomed = [one.id for one in page if one.id not in known and one.version_id not in leaving]
+        absent = [one.id for one in page if one.id not in known and one.version_id not in leaving]
+        # Some may have been deleted since the page was read.
+        doomed = points.existing(tools.qdrant, index.collection, absent) if absent else set()
         if doomed and fix:
             points.delete(tools.qdrant, index.collection, doomed)
-        difference.note(doomed, fixed=len(doomed) if fix else 0)
+        difference.note(sorted(doomed), fixed=len(doomed) if fix else 0)
     return difference, seen
 
 
@@ -155,14 +158,12 @@ def _versions_without_files(tools: Tools) -> tuple[Difference, int]:
 def _files_without_versions(tools: Tools, *, fix: bool) -> Difference:
     difference = Difference("files without a version")
 
-    def needed(some: Iterable[str]) -> set[str]:
+    def needed(some: Collection[str]) -> set[str]:
         with tools.database.read() as session:
-            return queries.needed_files(session, list(some))
+            return queries.needed_files(session, some)
 
     for batch in batched(tools.files.list_(), PAGE):
-        # Under the lock that uploads hold until their row is there.
-        with tools.files.held():
-            unneeded = sorted(set(batch) - needed(batch))
+        unneeded = tools.files.list_unneeded(batch, needed)
         deleted = storage.delete(tools.database, tools.files, unneeded) if fix else 0
         difference.note(unneeded, fixed=deleted)
     return difference

@@ -114,6 +114,21 @@ class Files:
             for inner in _folders(outer):
                 yield from sorted(one.name for one in inner.iterdir() if SHA256.fullmatch(one.name))
 
+    def list_unneeded(
+        self, candidates: Collection[str], needed: Callable[[Collection[str]], Collection[str]]
+    ) -> list[str]:
+        """Those of the candidates that nobody needs, no upload on its way either.
+
+        Args and Raises: as `delete_unneeded`.
+        """
+        suspects = set(candidates) - set(needed(candidates))
+        if not suspects:
+            return []
+        with self._locked(fcntl.LOCK_EX):
+            # Uploads whose file was in its place have told by now who needs it.
+            left = suspects - set(needed(suspects))
+            return sorted(one for one in left if self.exists(one))
+
     def delete_unneeded(
         self, candidates: Collection[str], needed: Callable[[Collection[str]], Collection[str]]
     ) -> int:

@@ -76,7 +76,7 @@ def embed_passages(tools: Tools, index: Index, passages: Sequence[Passage]) -> d
 
 
 def upsert(tools: Tools, index: Index, passages: Sequence[Passage]) -> None:
-    """Writes the points of passages to an index.
+    """Writes the points of passages to an index; of passages that are gone none stays.
 
     Raises:
         VectorsMissing, QdrantUnavailable, CollectionMissing.
@@ -85,8 +85,13 @@ def upsert(tools: Tools, index: Index, passages: Sequence[Passage]) -> None:
         kept = chunk_queries.vectors(session, index, {one.embedding_key for one in passages})
     if any(one.embedding_key not in kept for one in passages):
         raise VectorsMissing
-    made = [_point(one, kept[one.embedding_key]) for one in passages]
-    points.upsert(tools.qdrant, index.collection, made)
+    made = {one.point_id: _point(one, kept[one.embedding_key]) for one in passages}
+    points.upsert(tools.qdrant, index.collection, list(made.values()))
+    # A process that stood still on its way here comes after those who deleted their points.
+    with tools.database.read() as session:
+        gone = made.keys() - chunk_queries.with_chunks(session, made.keys())
+    if gone:
+        points.delete(tools.qdrant, index.collection, gone)
 
 
 def text_of(passage: Passage) -> str:

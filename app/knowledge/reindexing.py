@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 BATCH = 256
 # Each finds less than the one before, as only what came meanwhile is left.
 MOST_PASSES = 5
+ANOTHER = "Another reindex has just begun; wait for its end."
 
 
 def reindex(tools: Tools, embedder: Embedder, report: Callable[[int, int], None]) -> Index:
@@ -74,7 +75,7 @@ def _begin(tools: Tools, embedder: Embedder) -> Index:
         indexes.add(session, model=model, dimension=dimension, state="building")
     made = _building(tools)
     if made is None:
-        raise Unavailable("Another reindex has just begun; wait for its end.")
+        raise Unavailable(ANOTHER)
     return made
 
 
@@ -110,7 +111,11 @@ def _compare(tools: Tools, index: Index) -> None:
 
 def _switch(tools: Tools, index: Index) -> None:
     with tools.database.begin() as session:
-        for one in chunk_queries.list_indexes(session):
+        live = chunk_queries.list_indexes(session)
+        if index.id not in {one.id for one in live}:
+            # The lock is lost with its connection, and another process has begun anew.
+            raise Unavailable(ANOTHER)
+        for one in live:
             if one.state == "active":
                 chunk_queries.change_index(session, one.id, state="retired")
         chunk_queries.change_index(session, index.id, state="active", created_at=clock.now())

@@ -5,7 +5,7 @@ there, and what they read. So what Qdrant has too much or too late is never show
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -137,7 +137,24 @@ def note_feedback(session: Session, user_id: int, search_id: int, said: Feedback
 
 
 def _by_vectors(searcher: Searcher, wanted: Wanted, documents: Sequence[str] | None) -> Ranked:
+    return _with_index(searcher, lambda index: _near(searcher, index, wanted, documents))
+
+
+def _with_index(searcher: Searcher, ask: Callable[[Index], Ranked]) -> Ranked:
+    """What the index says that serves; when it was replaced meanwhile, what its successor says."""
     index = indexes.require_active(searcher.database)
+    try:
+        return ask(index)
+    except CollectionMissing:
+        now = indexes.require_active(searcher.database)
+        if now.collection == index.collection:
+            raise
+        return ask(now)
+
+
+def _near(
+    searcher: Searcher, index: Index, wanted: Wanted, documents: Sequence[str] | None
+) -> Ranked:
     with searcher.gate.entered():
         embedder = searcher.embedders.of(index.model, index.dimension)
         dense = embedder.embed_query(wanted.text)
@@ -164,8 +181,10 @@ def _by_keywords(
         sparse=words,
     )
     try:
-        index = indexes.require_active(searcher.database)
-        return Ranked(_found(searcher, index, asked, wanted), "keyword", degraded)
+        return _with_index(
+            searcher,
+            lambda index: Ranked(_found(searcher, index, asked, wanted), "keyword", degraded),
+        )
     except Unavailable as error:
         log.warning("the database answers a search for keywords", reason=error.detail)
         with searcher.database.read() as session:
@@ -176,14 +195,7 @@ def _by_keywords(
 
 
 def _found(searcher: Searcher, index: Index, asked: Asked, wanted: Wanted) -> list[Passage]:
-    try:
-        hits = points.search(searcher.qdrant, index.collection, asked)
-    except CollectionMissing:
-        # A reindex may have put another one in its place since.
-        now = indexes.require_active(searcher.database)
-        if now.model != index.model or now.collection == index.collection:
-            raise
-        hits = points.search(searcher.qdrant, now.collection, asked)
+    hits = points.search(searcher.qdrant, index.collection, asked)
     ids: list[UUID] = [one.id for one in hits]
     with searcher.database.read() as session:
         shown = search_queries.passages(session, wanted.user_id, ids)

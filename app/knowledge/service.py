@@ -1,8 +1,9 @@
 """Documents: what comes in, changes and goes. What it takes to make them found is the worker's."""
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -22,6 +23,7 @@ from app.knowledge.errors import (
 from app.knowledge.files import Files, Incoming
 from app.knowledge.models import Document, Version
 from app.knowledge.schemas import (
+    Detail,
     DocumentFilter,
     DocumentOut,
     DocumentPatch,
@@ -45,6 +47,9 @@ class Upload(NamedTuple):
     name: str
     title: str | None = None
     tags: Collection[str] = ()
+    details: Mapping[str, Detail] = MappingProxyType({})
+    # When it was uploaded; None is now.
+    created_at: datetime | None = None
 
 
 def add(
@@ -67,6 +72,18 @@ def add(
         quota.require_space(session, settings, user_id, upload.file.size)
         document_id = _insert(session, user_id, upload)
         return require(session, user_id, document_id), True
+
+
+def adopt(session: Session, user_id: int, upload: Upload) -> tuple[str, bool]:
+    """As `add`, whatever the quotas, for what was somebody's before; its id, and whether it is new.
+
+    The caller keeps the file in its place until the transaction is committed.
+    """
+    users.lock(session, user_id)
+    present = queries.find_by_content(session, user_id, upload.file.sha256)
+    if present is not None:
+        return present.id, False
+    return _insert(session, user_id, upload), True
 
 
 def replace(
@@ -282,19 +299,21 @@ def _lock(session: Session, user_id: int, document_id: str) -> Document:
 
 
 def _insert(session: Session, user_id: int, upload: Upload) -> str:
-    now = clock.now()
+    now = upload.created_at or clock.now()
     document = Document(
         id=str(uuid.uuid4()),
         user_id=user_id,
         name=upload.name,
         title=upload.title or upload.name,
         sha256=upload.file.sha256,
-        details={},
+        details=dict(upload.details),
         newest=1,
         created_at=now,
         updated_at=now,
     )
-    queries.add(session, document, _version(document.id, 1, upload.file.sha256, upload.file.size))
+    version = _version(document.id, 1, upload.file.sha256, upload.file.size)
+    version.created_at = now
+    queries.add(session, document, version)
     queries.set_tags(session, document.id, upload.tags)
     return document.id
 

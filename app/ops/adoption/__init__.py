@@ -1,0 +1,1 @@
+"""Takes documents and searches of an old database over into the knowledge space."""

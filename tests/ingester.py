@@ -1,0 +1,213 @@
+"""Runs what the service does with documents in processes of their own, for tests that end them.
+
+    python -m tests.ingester    with settings in the environment
+
+A process that has loaded everything once forks one for each order, a line of JSON on its standard
+input, and tells how that ended. Points, counted from 1, lie behind each thing that outlives the
+process: a commit, a write to Qdrant, a file in its place. At the chosen one the process dies or
+stops.
+"""
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from app import settings
+from app.errors import AppError
+from app.knowledge import cleaning, consistency, indexing, reindexing, service, storage
+from app.knowledge.files import Incoming
+from app.knowledge.schemas import DocumentFilter, DocumentOut
+from app.knowledge.tools import Tools
+from app.settings import Settings
+from tests import documents
+from tests.people import ALICE
+
+DIED = 9
+# A number that nothing else has.
+RESULT = 300
+FAILED = 1
+WRITES = (
+    "create_collection",
+    "create_payload_index",
+    "delete",
+    "delete_collection",
+    "update_collection_aliases",
+    "upsert",
+)
+
+
+@dataclass
+class Points:
+    """Counts what the main thread comes past."""
+
+    chosen: int
+    how: str
+    count: int = 0
+
+    def reached(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self.count += 1
+        if self.count != self.chosen:
+            return
+        if self.how == "die":
+            os._exit(DIED)
+        if self.how == "stop":
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    def watch(self, tools: Tools) -> None:
+        event.listen(Session, "after_commit", lambda _session: self.reached())
+        for name in WRITES:
+            setattr(tools.qdrant, name, self._behind(getattr(tools.qdrant, name)))
+        keep = tools.files.keeping
+
+        @contextmanager
+        def keeping(incoming: Incoming) -> Iterator[None]:
+            with keep(incoming):
+                self.reached()
+                yield
+
+        setattr(tools.files, "keeping", keeping)  # noqa: B010
+
+    def _behind(self, write: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            done = write(*args, **kwargs)
+            self.reached()
+            return done
+
+        return watched
+
+
+def serve() -> None:
+    """Until who started this closes its standard input."""
+    loaded = settings.load()
+    # Few passages are several slices.
+    indexing.SLICE = indexing.UPSERT = reindexing.BATCH = 2
+    _say({"ready": True})
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            os._exit(_carry_out(loaded, json.loads(line)))
+        _say({"pid": pid})
+        while True:
+            _, status = os.waitpid(pid, os.WUNTRACED)
+            if os.WIFSTOPPED(status):
+                _say({"stopped": True})
+                continue
+            _say({"code": os.waitstatus_to_exitcode(status)})
+            break
+
+
+def _carry_out(loaded: Settings, order: dict[str, Any]) -> int:
+    try:
+        chosen = loaded.model_copy(update=order["settings"])
+        with documents.opened(chosen) as tools:
+            _do(tools, order["before"])
+            if order["how"]:
+                Points(order["point"], order["how"]).watch(tools)
+            _do(tools, order["actions"])
+    except AppError as error:
+        _say({"error": error.code})
+        return FAILED
+    except BaseException:
+        traceback.print_exc()
+        return FAILED
+    return 0
+
+
+def _do(tools: Tools, actions: list[list[Any]]) -> None:
+    for action, *arguments in actions:
+        ACTIONS[action](tools, *arguments)
+
+
+def find(tools: Tools, name: str) -> DocumentOut | None:
+    with tools.database.read() as session:
+        page = service.list_page(session, ALICE.id, DocumentFilter(), limit=100, cursor=None)
+    return next((one for one in page.items if one.name == name), None)
+
+
+def add(tools: Tools, name: str, text: str) -> None:
+    documents.add(tools, ALICE.id, text, name)
+
+
+def replace(tools: Tools, name: str, text: str) -> None:
+    found = find(tools, name)
+    assert found is not None
+    documents.replace(tools, ALICE.id, found.id, text, name)
+
+
+def delete(tools: Tools, name: str) -> None:
+    found = find(tools, name)
+    if found is None:
+        return
+    with tools.database.begin(frees_space=True) as session:
+        doomed = service.delete(session, ALICE.id, found.id)
+    storage.delete(tools.database, tools.files, doomed)
+
+
+def stop(tools: Tools, name: str) -> None:
+    """Cancels, unless it is done already."""
+    found = find(tools, name)
+    assert found is not None
+    if found.newest.state == "cancelled":
+        return
+    with tools.database.begin() as session:
+        service.cancel(session, ALICE.id, found.id)
+
+
+def retry(tools: Tools, name: str) -> None:
+    found = find(tools, name)
+    assert found is not None
+    if found.newest.state != "cancelled":
+        return
+    with tools.database.begin() as session:
+        service.retry(session, ALICE.id, found.id)
+
+
+def reindex(tools: Tools) -> None:
+    embedder = tools.embedders.chosen()
+    try:
+        reindexing.reindex(tools, embedder, lambda _done, _total: None)
+    finally:
+        embedder.close()
+
+
+def check(tools: Tools, fix: bool = False) -> None:
+    _say({"report": asdict(consistency.check(tools, fix=fix))})
+
+
+ACTIONS: dict[str, Callable[..., object]] = {
+    "add": add,
+    "check": check,
+    "clean": cleaning.clean,
+    "delete": delete,
+    "prepare": documents.prepare,
+    "reindex": reindex,
+    "replace": replace,
+    "retry": retry,
+    "stop": stop,
+    "tidy": documents.delete_collections,
+    "work": documents.work,
+}
+
+
+def _say(what: dict[str, Any]) -> None:
+    # In one piece, also from a process that dies soon.
+    os.write(RESULT, f"{json.dumps(what)}\n".encode())
+
+
+if __name__ == "__main__":
+    # What is logged is not among what is told.
+    os.dup2(1, RESULT)
+    os.dup2(2, 1)
+    serve()
