@@ -16,9 +16,11 @@ from app import logs
 from app.cache import client as caches
 from app.db import engine
 from app.db.session import Database
+from app.knowledge.tools import Tools
 from app.settings import Settings
-from tests import databases, report
+from tests import databases, documents, report
 from tests.databases import Backend
+from tests.openai_server import OpenAIServer
 from tests.servers import HOST, Run, Servers, this_process
 
 RUN = pytest.StashKey[Run]()
@@ -156,6 +158,30 @@ def database(settings: Settings) -> Iterator[Database]:
     made = Database(engine.build(settings, name="test", threads=4))
     yield made
     made.close()
+
+
+@pytest.fixture
+def embedding_server() -> Iterator[OpenAIServer]:
+    with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture
+def hashed(settings: Settings, embedding_server: OpenAIServer) -> Settings:
+    """Settings with that server as the embedder: its vectors cost nothing."""
+    embedder = {
+        "embedder": "openai",
+        "embedder_model": "hashed",
+        "embedder_timeout_s": 5,
+        "embedder_url": embedding_server.url,
+    }
+    return Settings.model_validate(settings.model_dump(exclude_unset=True) | embedder)
+
+
+@pytest.fixture
+def hashed_tools(hashed: Settings) -> Iterator[Tools]:
+    with documents.tools(hashed) as made:
+        yield made
 
 
 @pytest.fixture

@@ -3,13 +3,18 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
+from sqlalchemy import update
+
+from app import clock
 from app.db import engine
 from app.db.session import Database
 from app.embedders.gate import Gate
 from app.embedders.pool import Embedders
-from app.knowledge import chunk_queries, indexes, ingestion, removals, service
+from app.knowledge import chunk_queries, indexes, ingestion, removals, service, storage
 from app.knowledge.files import Files
+from app.knowledge.models import Removal, Version
 from app.knowledge.schemas import DocumentOut
 from app.knowledge.search import Searcher
 from app.knowledge.service import Upload
@@ -125,7 +130,42 @@ def read(tools: Tools, user_id: int, document_id: str) -> DocumentOut:
         return service.require(session, user_id, document_id)
 
 
+def delete(tools: Tools, user_id: int, document_id: str) -> None:
+    with tools.database.begin(frees_space=True) as session:
+        doomed = service.delete(session, user_id, document_id)
+    storage.delete(tools.database, tools.files, doomed)
+
+
 def work(tools: Tools) -> None:
     """Does all that is due, as a worker does."""
     while ingestion.work_next(tools, NEVER) or removals.drain(tools.database, tools.qdrant):
         pass
+
+
+def let_time_pass(database: Database, minutes: int = 10) -> None:
+    """As if it were so much later for all that waits, and for the claims of dead workers."""
+    past = clock.now() - timedelta(minutes=minutes)
+    with database.begin() as session:
+        for table, name in (
+            (Version, "claimed_until"),
+            (Version, "due_at"),
+            (Removal, "due_at"),
+        ):
+            later = getattr(table, name) > past
+            session.execute(update(table).where(later).values({name: past}))
+
+
+def long_text(name: str, passages: int = 3) -> str:
+    """Of some passages, each with a word that stands nowhere else: `marker(name, number)`."""
+    parts = [
+        f"## Part {number}\n\nThe {marker(name, number)} is here. " + FILLING * 16
+        for number in range(passages)
+    ]
+    return f"# {name}\n\n" + "\n\n".join(parts)
+
+
+FILLING = "Somebody wrote this so that the passage is long enough to be one. "
+
+
+def marker(name: str, number: int = 0) -> str:
+    return f"{name.split('.')[0]}marker{number}"

@@ -3,89 +3,32 @@
     python -m tests.ingester    with settings in the environment
 
 A process that has loaded everything once forks one for each order, a line of JSON on its standard
-input, and tells how that ended. Points, counted from 1, lie behind each thing that outlives the
-process: a commit, a write to Qdrant, a file in its place. At the chosen one the process dies or
-stops.
+input, and tells how that ended. At a point of tests/interruptions.py the process dies or stops.
 """
 
 import json
 import os
 import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
-
-from sqlalchemy import event
-from sqlalchemy.orm import Session
 
 from app import settings
 from app.errors import AppError
-from app.knowledge import cleaning, consistency, indexing, reindexing, service, storage
-from app.knowledge.files import Incoming
+from app.knowledge import cleaning, consistency, indexing, reindexing, service
 from app.knowledge.schemas import DocumentFilter, DocumentOut
 from app.knowledge.tools import Tools
 from app.settings import Settings
 from tests import documents
+from tests.interruptions import Interruption
 from tests.people import ALICE
 
 DIED = 9
 # A number that nothing else has.
 RESULT = 300
 FAILED = 1
-WRITES = (
-    "create_collection",
-    "create_payload_index",
-    "delete",
-    "delete_collection",
-    "update_collection_aliases",
-    "upsert",
-)
-
-
-@dataclass
-class Points:
-    """Counts what the main thread comes past."""
-
-    chosen: int
-    how: str
-    count: int = 0
-
-    def reached(self) -> None:
-        if threading.current_thread() is not threading.main_thread():
-            return
-        self.count += 1
-        if self.count != self.chosen:
-            return
-        if self.how == "die":
-            os._exit(DIED)
-        if self.how == "stop":
-            os.kill(os.getpid(), signal.SIGSTOP)
-
-    def watch(self, tools: Tools) -> None:
-        event.listen(Session, "after_commit", lambda _session: self.reached())
-        for name in WRITES:
-            setattr(tools.qdrant, name, self._behind(getattr(tools.qdrant, name)))
-        keep = tools.files.keeping
-
-        @contextmanager
-        def keeping(incoming: Incoming) -> Iterator[None]:
-            with keep(incoming):
-                self.reached()
-                yield
-
-        setattr(tools.files, "keeping", keeping)  # noqa: B010
-
-    def _behind(self, write: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*args: Any, **kwargs: Any) -> Any:
-            done = write(*args, **kwargs)
-            self.reached()
-            return done
-
-        return watched
 
 
 def serve() -> None:
@@ -113,9 +56,10 @@ def _carry_out(loaded: Settings, order: dict[str, Any]) -> int:
         chosen = loaded.model_copy(update=order["settings"])
         with documents.opened(chosen) as tools:
             _do(tools, order["before"])
-            if order["how"]:
-                Points(order["point"], order["how"]).watch(tools)
-            _do(tools, order["actions"])
+            # Where there is no accident, none of them is number 0.
+            accident = Interruption(order["point"], ACCIDENTS[order["how"]], ahead=order["ahead"])
+            with accident.expected(tools):
+                _do(tools, order["actions"])
     except AppError as error:
         _say({"error": error.code})
         return FAILED
@@ -148,11 +92,8 @@ def replace(tools: Tools, name: str, text: str) -> None:
 
 def delete(tools: Tools, name: str) -> None:
     found = find(tools, name)
-    if found is None:
-        return
-    with tools.database.begin(frees_space=True) as session:
-        doomed = service.delete(session, ALICE.id, found.id)
-    storage.delete(tools.database, tools.files, doomed)
+    if found is not None:
+        documents.delete(tools, ALICE.id, found.id)
 
 
 def stop(tools: Tools, name: str) -> None:
@@ -198,6 +139,12 @@ ACTIONS: dict[str, Callable[..., object]] = {
     "stop": stop,
     "tidy": documents.delete_collections,
     "work": documents.work,
+}
+
+
+ACCIDENTS: dict[str, Callable[[], object]] = {
+    "die": lambda: os._exit(DIED),
+    "stop": lambda: os.kill(os.getpid(), signal.SIGSTOP),
 }
 
 

@@ -7,14 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import update
-
-from app import clock
-from app.db.session import Database
-from app.knowledge.models import Removal, Version
 from app.settings import Settings
 from tests import commands
 from tests.ingester import DIED
@@ -72,7 +66,7 @@ class Ingester:
         actions: Sequence[Action],
         *,
         point: int = 0,
-        how: str = "",
+        how: str = "die",
         before: Sequence[Action] = (),
         settings: dict[str, Any] | None = None,
     ) -> None:
@@ -81,6 +75,8 @@ class Ingester:
             "actions": actions,
             "point": point,
             "how": how,
+            # Where it matters: who dies ahead of a write dies behind the step before it.
+            "ahead": how == "stop",
             "settings": settings or {},
         }
         assert self.process.stdin is not None
@@ -117,32 +113,3 @@ def running(settings: Settings) -> Iterator[Ingester]:
         text=True,
     ) as process:
         yield Ingester(process)
-
-
-def let_time_pass(database: Database, minutes: int = 10) -> None:
-    """As if it were so much later for all that waits, and for the claims of dead workers."""
-    past = clock.now() - timedelta(minutes=minutes)
-    with database.begin() as session:
-        for table, name in (
-            (Version, "claimed_until"),
-            (Version, "due_at"),
-            (Removal, "due_at"),
-        ):
-            later = getattr(table, name) > past
-            session.execute(update(table).where(later).values({name: past}))
-
-
-def long_text(name: str, passages: int = 3) -> str:
-    """Of some passages, each with a word that stands nowhere else: `marker(name, number)`."""
-    parts = [
-        f"## Part {number}\n\nThe {marker(name, number)} is here. " + FILLING * 16
-        for number in range(passages)
-    ]
-    return f"# {name}\n\n" + "\n\n".join(parts)
-
-
-FILLING = "Somebody wrote this so that the passage is long enough to be one. "
-
-
-def marker(name: str, number: int = 0) -> str:
-    return f"{name.split('.')[0]}marker{number}"

@@ -87,6 +87,7 @@ def check(loaded: Settings, options: argparse.Namespace) -> int:
         output.say(json.dumps(asdict(found) | {"clean": found.is_clean}, ensure_ascii=False))
     else:
         _show(found)
+        _advise(found, options)
     return 0 if found.is_clean else DIFFERENT
 
 
@@ -96,5 +97,12 @@ def _show(found: Report) -> None:
         mended = f", {one.fixed} mended" if one.fixed else ""
         examples = f": {', '.join(one.examples)}" if one.examples else ""
         output.say(f"{one.found} {one.what}{mended}{examples}")
-    if not found.is_clean:
+
+
+def _advise(found: Report, options: argparse.Namespace) -> None:
+    if found.is_clean:
+        return
+    if options.fix:
+        output.say("what is left needs its file: upload it again, or delete the document")
+    else:
         output.say("mend it with: mindgraph knowledge check --fix")
