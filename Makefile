@@ -44,9 +44,12 @@ doctor: made-env ## check every service of the running stack
 psql: made-env ## the database's own shell, as the owner of the tables
 	@bash docker/psql.sh
 
-.PHONY: import-sqlite export-sqlite
+.PHONY: import-sqlite adopt-documents export-sqlite
 import-sqlite: engine env build ## move a SQLite file into the stack: make import-sqlite FROM=FILE [ARGS=--dry-run]
 	@bash docker/import.sh "$${FROM:-}" $(ARGS)
+
+adopt-documents: made-env ## take over old documents after an import: make adopt-documents [FROM=FOLDER]
+	@bash docker/adopt.sh "$${FROM:-}" $(ARGS)
 
 export-sqlite: made-env ## write the database to a SQLite file: make export-sqlite TO=FILE
 	@bash docker/export.sh "$${TO:-}"

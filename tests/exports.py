@@ -5,11 +5,13 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from app.admin.models import AuditEvent
 from app.auth.models import ApiKey, PasswordReset
-from app.db import engine
+from app.db import engine, terms
 from app.diagrams.models import Diagram, DiagramVersion
+from app.knowledge import models as knowledge
 from app.ops.migrate.export import Exported
 from app.settings import Settings
 from tests import usage
@@ -78,8 +80,62 @@ def everything() -> list[Any]:
         ),
         AuditEvent(at=moment, actor_id=None, details={}, **of_nobody),
         AuditEvent(at=moment, actor_id=ALICE.id, details={"a": [1]}, address="::1", **of_nobody),
+        *_knowledge(moment),
         usage.row(moment, input_cost=0.1, output_cost=-0.0, total_cost=1e300, success=False),
         usage.row(MOMENTS[1], event_id="e-1", response_time=5e-324, model_name="模型"),
+    ]
+
+
+def _knowledge(moment: datetime) -> list[Any]:
+    version, document = str(UUID(int=2**127 + 1)), str(UUID(int=1))
+    searched = {"user_id": BOB.id, "mode": "hybrid", "kind": "search", "created_at": moment}
+    return [
+        knowledge.Document(
+            id=document,
+            user_id=ALICE.id,
+            name="水.md",
+            title="水",
+            sha256="c" * 64,
+            details={"subject": "生物", "grade": 8, "none": None},
+            newest=1,
+            current=None,
+            created_at=moment,
+            updated_at=moment,
+        ),
+        knowledge.Tag(document_id=document, tag="生物"),
+        knowledge.Version(
+            id=version,
+            document_id=document,
+            number=1,
+            sha256="c" * 64,
+            size=2**40,
+            state="indexing",
+            due_at=moment,
+            created_at=moment,
+        ),
+        knowledge.Chunk(
+            version_id=version,
+            ordinal=0,
+            point_id=UUID(int=2**127 + 5),
+            start_offset=0,
+            end_offset=3,
+            content="水循环",
+            page=None,
+            headings=["一", '"二"'],
+            tokens=3,
+            embedding_key="d" * 64,
+            terms=["水", "水循", "cycle", "1.5", "it's", "a\\b", terms.of_owner(ALICE.id)],
+        ),
+        knowledge.Embedding(
+            key="d" * 64, model="m", dimension=2, vector=b"\0\1\xff\0\0\0\0\0", used_at=moment
+        ),
+        knowledge.VectorIndex(
+            collection="c", model="m", dimension=2, state="retired", created_at=moment
+        ),
+        knowledge.Removal(version_id=version, due_at=moment),
+        knowledge.Search(id=-(2**40), query="旧", hits=[], milliseconds=0.0, **searched),
+        knowledge.Search(id=7, query="new", hits=[{"a": 1}], milliseconds=0.1, **searched),
+        knowledge.Feedback(search_id=7, rank=1, useful=True, comment=None, created_at=moment),
     ]
 
 

@@ -1,4 +1,8 @@
-"""The column type of search terms: a `tsvector` on PostgreSQL, on SQLite text for an FTS5 index."""
+"""The column type of search terms: a `tsvector` on PostgreSQL, on SQLite text for an FTS5 index.
+
+The text is what PostgreSQL shows of the vector, so that both hold the same, also after a move from
+the one to the other. To FTS5's tokenizer its quotes are no part of a term.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,7 +26,9 @@ class Terms(TypeDecorator[list[str]]):
 
     def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> Any:
         # The driver makes an array of a list.
-        return value if value is None or dialect.name == "postgresql" else " ".join(value)
+        if value is None or dialect.name == "postgresql":
+            return value
+        return " ".join(_lexeme(one) for one in sorted(value, key=str.encode))
 
     def bind_expression(self, bindvalue: BindParameter[list[str]]) -> ColumnElement[Any]:
         return StoredTerms(bindvalue)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.knowledge import chunk_queries, chunking, claim_queries, indexes, states
+from app.knowledge import chunk_queries, chunking, claim_queries, indexes, queries, states
 from app.knowledge.chunk_queries import Index, Passage, Vector
 from app.knowledge.claim_queries import Claimed
 from app.knowledge.claims import Claim
@@ -61,7 +61,7 @@ def index(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) -
         if not _write(tools, claim, version, one, stop):
             return
         written.append(one.id)
-    _finish(claim, version, written)
+    _finish(tools, claim, version, written)
 
 
 def embed_passages(tools: Tools, index: Index, passages: Sequence[Passage]) -> dict[str, Vector]:
@@ -156,7 +156,7 @@ def _write(
         after = passages[-1].ordinal
 
 
-def _finish(claim: Claim, version: Claimed, written: Collection[int]) -> None:
+def _finish(tools: Tools, claim: Claim, version: Claimed, written: Collection[int]) -> None:
     def lock(session: Session) -> None:
         claim_queries.lock_document(session, version.document_id)
 
@@ -177,6 +177,8 @@ def _finish(claim: Claim, version: Claimed, written: Collection[int]) -> None:
             claim_queries.delete_chunks(session, one)
         claim_queries.add_removals(session, earlier)
         claim_queries.set_current(session, version.document_id, version.number, now)
+        kept = tools.settings.knowledge_version_limit - 1
+        queries.delete_superfluous(session, version.document_id, kept)
         claim.write(session, state=states.READY, error=None, problem=None, **_ended(now))
 
 

@@ -105,18 +105,20 @@ def list_versions(session: Session, user_id: int, document_id: str) -> list[Vers
     return [VersionOut.model_validate(row) for row in rows]
 
 
-def list_superfluous(session: Session, document_id: str, kept: int) -> list[tuple[str, str]]:
-    """Id and file of ended versions beyond the `kept` newest that don't serve, oldest last."""
+def delete_superfluous(session: Session, document_id: str, kept: int) -> None:
+    """Deletes ended versions before the newest one, but for the last `kept` of them."""
+    newest = select(Document.newest).where(Document.id == document_id)
     statement = (
-        select(Version.id, Version.sha256)
+        select(Version.id)
         .where(
             Version.document_id == document_id,
+            Version.number < newest.scalar_subquery(),
             Version.state.in_([states.REPLACED, *states.STOPPED]),
         )
         .order_by(Version.number.desc())
         .offset(kept)
     )
-    return [(row[0], row[1]) for row in session.execute(statement)]
+    delete_versions(session, list(session.scalars(statement)))
 
 
 def list_live(session: Session, document_id: str) -> list[Version]:

@@ -133,7 +133,7 @@ class SearchIn(BaseModel):
     query: Question = Field(examples=["怎样恢复备份"])
     mode: Mode = "hybrid"
     limit: int = Field(10, ge=1, le=50)
-    document: str | None = Field(None, max_length=36)
+    document: Text | None = Field(None, max_length=36)
     tag: TagText | None = None
     after: Moment | None = Field(None, description="Uploaded then or later.")
     before: Moment | None = Field(None, description="Uploaded earlier.")
@@ -199,7 +199,7 @@ class QuestionIn(BaseModel):
     question: Question = Field(examples=["怎样恢复备份"])
     mode: Mode = "hybrid"
     limit: int = Field(6, ge=1, le=20, description="How many passages the answer is made from.")
-    document: str | None = Field(None, max_length=36)
+    document: Text | None = Field(None, max_length=36)
     tag: TagText | None = None
     stream: bool = False
 

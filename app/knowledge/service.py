@@ -360,8 +360,7 @@ def _try_again(session: Session, user_id: int, document_id: str) -> bool:
 
 def _trim(session: Session, settings: Settings, document_id: str) -> None:
     """Forgets the oldest versions; their files go with the next cleaning."""
-    doomed = queries.list_superfluous(session, document_id, settings.knowledge_version_limit - 1)
-    queries.delete_versions(session, [one for one, _ in doomed])
+    queries.delete_superfluous(session, document_id, settings.knowledge_version_limit - 1)
 
 
 def _delete(session: Session, document_id: str) -> None:

@@ -23,7 +23,7 @@ Mode = Literal["semantic", "keyword"]
 FUSED = 60
 # Chosen by the benchmark's questions (docs/performance.md): what means the same is worth more than
 # what has the same words, and the first rank not much more than the tenth.
-FUSION = 20
+FUSION = 10
 WEIGHTS: Mapping[Mode, float] = {"semantic": 2.0, "keyword": 1.0}
 PAGE = 1_000
 

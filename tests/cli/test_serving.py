@@ -143,7 +143,7 @@ def test_doctor_goes_on_without_a_database(
     done = commands.run("doctor", environ=environ)
     assert done.returncode == 1
     wrong = {line.split()[1] for line in done.stdout.splitlines() if line[:4] == "FAIL"}
-    assert wrong == {"database", "schema", "redis", "worker", "connections"}
+    assert wrong == {"database", "schema", "redis", "search", "worker", "connections"}
     assert servers.app_password not in done.stdout + done.stderr
 
 

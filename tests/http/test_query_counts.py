@@ -14,6 +14,7 @@ from tests.http.browsers import Service, serving
 from tests.http.test_api_keys import make as make_key
 from tests.http.test_diagram_versions import rename
 from tests.http.test_diagrams import save
+from tests.http.uploads import replace, search, upload
 from tests.people import ALICE, BOB, Person
 
 MANY = 30
@@ -59,6 +60,28 @@ def sessions(service: Service, person: Person, count: int) -> str:
     return "/api/auth/sessions"
 
 
+def uploads(service: Service, person: Person, count: int) -> str:
+    browser = service.browser_of(person)
+    for at in range(count):
+        upload(browser, f"text {at}", tags=["a", "b", f"{at}"])
+    return "/api/knowledge/documents?limit=100"
+
+
+def uploaded_versions(service: Service, person: Person, count: int) -> str:
+    browser = service.browser_of(person)
+    made = upload(browser, "text")["id"]
+    for at in range(count - 1):
+        replace(browser, made, f"text {at}")
+    return f"/api/knowledge/documents/{made}/versions"
+
+
+def searches(service: Service, person: Person, count: int) -> str:
+    browser = service.browser_of(person)
+    for at in range(count):
+        search(browser, f"text {at}", mode="keyword")
+    return "/api/knowledge/history?limit=100"
+
+
 def forget_copies(redis: Redis) -> None:
     """Empties Redis, but for the sessions."""
     kept = (keys.session("").encode(), keys.sessions_of(0)[:-1].encode())
@@ -67,7 +90,9 @@ def forget_copies(redis: Redis) -> None:
             redis.delete(key)
 
 
-@pytest.mark.parametrize("fill", [in_trash, versions, api_keys, sessions])
+@pytest.mark.parametrize(
+    "fill", [in_trash, versions, api_keys, sessions, uploads, uploaded_versions, searches]
+)
 def test_many_rows_take_no_more_statements_than_one(roomy: Service, fill: Fill) -> None:
     counts = []
     for person, rows in ((ALICE, 1), (BOB, MANY)):

@@ -66,7 +66,7 @@ def test_a_table_without_a_statement_is_made_so_that_its_values_stay_as_they_are
             -1,
             float("inf"),
             "1.100000000000000000000000000001",
-            "0f0e0d0c-0b0a-0908-0706-050403020100",
+            "0f0e0d0c0b0a09080706050403020100",
             "1999-12-31",
             0.5,
             1,

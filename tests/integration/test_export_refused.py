@@ -26,7 +26,10 @@ pytestmark = on_postgresql
 @pytest.fixture
 def full(settings: Settings, database: Database) -> Settings:
     with database.begin() as session:
-        session.add_all(everything())
+        for one in everything():
+            session.add(one)
+            # Parents come first.
+            session.flush()
     return settings
 
 

@@ -26,7 +26,10 @@ pytestmark = on_postgresql
 @pytest.fixture
 def full(settings: Settings, database: Database) -> Settings:
     with database.begin() as session:
-        session.add_all(everything())
+        for one in everything():
+            session.add(one)
+            # Parents come first.
+            session.flush()
     return settings
 
 
@@ -80,6 +83,9 @@ def test_every_value_is_stored_as_the_service_stores_it(
                 continue
             with moved.read() as session:
                 copied = [row._asdict() for row in session.execute(select(table))]
+            for row in copied:
+                # What is read of terms is the text that they are stored as.
+                row.update({one: terms_of(row[one]) for one in row.keys() & {"terms"}})
             with written.begin() as session:
                 session.execute(table.insert(), copied)
         for name, table in registry.metadata.tables.items():
@@ -93,6 +99,11 @@ def test_every_value_is_stored_as_the_service_stores_it(
                 assert there.execute(statement).all() == here.execute(statement).all()
     finally:
         written.close()
+
+
+def terms_of(stored: str) -> list[str]:
+    quoted = stored.removeprefix("'").removesuffix("'").split("' '")
+    return [one.replace("''", "'").replace("\\\\", "\\") for one in quoted]
 
 
 def test_one_file_is_left_that_only_its_owner_reads(full: Settings, file: Path) -> None:

@@ -1,6 +1,7 @@
 """Rows that refer to nothing are in quarantine, and so is what refers to them, down to the last."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -168,3 +169,18 @@ def test_the_proof_finds_nothing_wrong(moved: Import) -> None:
     assert report.proof
     assert report.proof.problems == ()
     assert (report.verdict, report.exit_code) == ("identical except quarantine", 3)
+
+
+def test_a_dry_run_minds_references_between_tables_that_the_file_lacks(
+    servers: Servers, tmp_path: Path
+) -> None:
+    with imports.prepared(servers, tmp_path) as made:
+        made.on_server(
+            "CREATE TABLE parents (id int8 PRIMARY KEY)",
+            "CREATE TABLE newer (id int8 PRIMARY KEY, parent int8 REFERENCES parents)",
+            "CREATE TABLE newest (newer int8 REFERENCES newer ON DELETE CASCADE)",
+        )
+        made.on_file("CREATE TABLE parents (id INTEGER PRIMARY KEY)")
+        made.put("parents", (1,))
+        for is_dry_run in (True, False):
+            assert made.run(is_dry_run=is_dry_run).verdict == "identical"

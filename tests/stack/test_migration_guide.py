@@ -34,6 +34,7 @@ WITH_STACK = [
     "2. Try it",
     "3. Move the file",
     "5. Open the doors",
+    "6. Take over documents and searches",
     "Rows in quarantine",
     "Schema legacy",
     "Going back",
@@ -42,14 +43,17 @@ WITHOUT = ["Without Docker", "Into a schema of your own"]
 # How `make` ends for any other code than 0.
 OF_MAKE = 2
 QUARANTINE = 3
+ADOPTED = "documents taken over: 59, 1 with their file and 58 as the text"
 MADE_FROM = 'echo "$(cat requirements-dev.lock pyproject.toml | sha256sum) $PWD" >.venv/.made-from'
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """An old file, with those kinds of dirt in it that the document repairs."""
+    """An old file, with those kinds of dirt in it that the document repairs, and a document's."""
     folder = tmp_path / "my old files 旧"
-    folder.mkdir()
+    stored = folder / "storage" / "knowledge_documents" / "72" / "15_光合作用-1.txt"
+    stored.parent.mkdir(parents=True)
+    stored.write_text("植物的光合作用")
     no_language = samples.DIAGRAM.format("no-language", 1, "'of an old release'", "zh", "{}")
     forgotten = "UPDATE diagrams SET language = NULL WHERE id = 'no-language'"
     file = samples.unpack(folder / "mind graph 图.db")
@@ -176,6 +180,10 @@ def test_a_stack_takes_the_file_over_and_gives_it_back(
         assert client.titles() == titles
         assert client.status_with_key() == 200
 
+    said = reader.follow("6. Take over documents and searches")
+    assert ADOPTED.replace("taken", "would be taken") in said
+    assert ADOPTED in said
+
     said = reader.follow("Rows in quarantine")
     assert "put back: 6 rows; left in quarantine: 0" in said
     assert "text of 201 characters where 200 are allowed" in said
@@ -199,10 +207,13 @@ def test_a_database_elsewhere_takes_the_file_over_without_docker(
     with databases.on_server(servers, databases.BARE) as name:
         places = {"OLD": str(file), "URL": address(servers, name)}
         reader = Reader(DOCUMENT, checkout, places, processes.bare_environment())
-        trial, move, run, retry = reader.of("Without Docker")
+        trial, move, adopt, run, retry = reader.of("Without Docker")
         for block in (trial, move):
             done = reader.do(block)
             assert done.returncode == QUARANTINE, done.stdout + done.stderr
+        done = reader.do(adopt)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert ADOPTED in done.stdout
         with served(reader, run, tmp_path / "run.log") as client:
             client.log_in()
             assert client.titles() == titles_in(file)

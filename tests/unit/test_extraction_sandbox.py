@@ -154,7 +154,9 @@ def test_the_process_has_no_secrets_few_rights_and_a_session_of_its_own(
     monkeypatch.setenv("DATABASE_PASSWORD", "a secret of the service")
     extraction = Extraction(spinning)
     child = required_child(os.getpid())
-    assert soon(lambda: child.nice() > 0)
+    # The last that it sets.
+    assert soon(lambda: child.rlimit(psutil.RLIMIT_AS)[0] != psutil.RLIM_INFINITY)
+    assert child.nice() > 0
     limits = {name: child.rlimit(getattr(psutil, f"RLIMIT_{name}")) for name in LIMITED}
     environment = child.environ()
     session = os.getsid(child.pid)

@@ -2,8 +2,8 @@
 
 - boolean: 0 or 1; numbers: integers and reals; bytea: a blob.
 - timestamptz and timestamp: text as SQLAlchemy writes it for SQLite, in UTC, without an offset and
-  always with microseconds; date: `YYYY-MM-DD`.
-- all others, as numeric, uuid, json and jsonb: the text that PostgreSQL shows.
+  always with microseconds; date: `YYYY-MM-DD`; uuid: as SQLAlchemy writes it, without hyphens.
+- all others, as numeric, json and jsonb: the text that PostgreSQL shows.
 """
 
 import struct
@@ -92,6 +92,7 @@ WAYS = {
     "int8": Way("BIGINT", _integer),
     "timestamp": _MOMENT,
     "timestamptz": _MOMENT,
+    "uuid": Way("CHAR(32)", _text, "replace({0}::text, '-', '')"),
 }
 
 
