@@ -16,6 +16,7 @@ from dataclasses import asdict
 from typing import Any
 
 from app import settings
+from app.embedders import build
 from app.errors import AppError
 from app.knowledge import cleaning, consistency, indexing, reindexing, service
 from app.knowledge.schemas import DocumentFilter, DocumentOut
@@ -115,8 +116,10 @@ def retry(tools: Tools, name: str) -> None:
         service.retry(session, ALICE.id, found.id)
 
 
-def reindex(tools: Tools) -> None:
-    embedder = tools.embedders.chosen()
+def reindex(tools: Tools, model: str) -> None:
+    """With another model's vectors."""
+    chosen = tools.settings.model_copy(update={"embedder_model": model})
+    embedder = build.build(chosen)
     try:
         reindexing.reindex(tools, embedder, lambda _done, _total: None)
     finally:

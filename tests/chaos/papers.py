@@ -89,14 +89,17 @@ class Reader:
             timeout=30,
             trust_env=False,
         )
-        self.tries = 0
+        self.ids: dict[str, str] = {}
+        # How often it did not work at once.
+        self.failures = 0
 
     def upload(self, paper: Paper) -> str:
         """The id of its document."""
         files = {"file": (paper.name, paper.data)}
         answer = self._insist(lambda: self.http.post("/documents", files=files))
         assert answer.status_code in (200, 201), answer.text
-        return str(answer.json()["id"])
+        self.ids[paper.name] = str(answer.json()["id"])
+        return self.ids[paper.name]
 
     def delete(self, document_id: str) -> None:
         answer = self._insist(lambda: self.http.delete(f"/documents/{document_id}"))
@@ -104,6 +107,10 @@ class Reader:
 
     def read(self, document_id: str) -> dict[str, Any]:
         return self._json(lambda: self.http.get(f"/documents/{document_id}"))
+
+    def count(self, state: str) -> int:
+        """How many documents are in a state."""
+        return sum(one["newest"]["state"] == state for one in self.documents())
 
     def documents(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -118,19 +125,29 @@ class Reader:
     def states(self) -> set[str]:
         return {one["newest"]["state"] for one in self.documents()}
 
-    def search(self, text: str, mode: str = "hybrid") -> httpx.Response:
-        return self.http.post("/search", json={"query": text, "mode": mode})
+    def search(self, text: str, mode: str, document_id: str | None = None) -> httpx.Response:
+        query = {"query": text, "mode": mode, "document": document_id}
+        return self.http.post("/search", json=query)
 
-    def found(self, text: str, mode: str = "hybrid") -> list[str]:
-        """The names of the documents that a search finds, best first."""
-        answer = self.search(text, mode)
-        assert answer.status_code == 200, answer.text
-        body = answer.json()
-        assert body["degraded"] is None, body
-        return list(dict.fromkeys(hit["name"] for hit in body["hits"]))
+    def finds(self, paper: Paper) -> bool:
+        """Whether its word is found nowhere else, and its meaning as well."""
+        by_word = self._found(self.search(paper.marker, "keyword"))
+        # What a word means that nobody knows is near to much: it is looked for in this one alone.
+        by_meaning = self._found(self.search(paper.marker, "semantic", self.ids[paper.name]))
+        return by_word == by_meaning == {paper.name}
+
+    def finds_nothing(self, paper: Paper) -> bool:
+        return self._found(self.search(paper.marker, "keyword")) == set()
 
     def close(self) -> None:
         self.http.close()
+
+    def _found(self, answer: httpx.Response) -> set[str]:
+        """The names of the documents that were found, in the way that was asked for."""
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        assert body["degraded"] is None, body
+        return {hit["name"] for hit in body["hits"]}
 
     def _json(self, ask: Callable[[], httpx.Response]) -> dict[str, Any]:
         answer = self._insist(ask)
@@ -147,5 +164,5 @@ class Reader:
                     return answer
             except httpx.TransportError:
                 assert time.monotonic() < deadline
-            self.tries += 1
+            self.failures += 1
             time.sleep(0.3)

@@ -3,11 +3,14 @@ again."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,12 +19,25 @@ from docker.models.containers import Container
 from tests.chaos import papers
 from tests.chaos.papers import PATIENCE_S, Paper, Reader
 from tests.stack.kills import init_of, kill_and_wait_for_restart, main_process_of
-from tests.stack.stacks import SERVICES, Stack
+from tests.stack.stacks import SERVICES, Stack, running
 
 # How often something is killed. More take longer, and find more.
 KILLS = int(os.environ.get("MINDGRAPH_KILLS", "12"))
+# At least; they go on for as long as something is killed.
 PAPERS = 100
+AHEAD = 20
 VICTIMS: tuple[Callable[[Container], int], ...] = (main_process_of, init_of)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    settings = {
+        "INGESTION_THREADS": "2",
+        "KNOWLEDGE_DOCUMENT_QUOTA": "5000",
+        "RATE_LIMITS": "false",
+    }
+    with running(settings) as stack:
+        yield stack
 
 
 @pytest.fixture
@@ -35,25 +51,26 @@ def test_kills_of_everything_during_an_ingestion_lose_no_document(
     stack: Stack, reader: Reader
 ) -> None:
     chance = random.Random(os.urandom(8))
-    written = papers.papers(PAPERS)
-    uploading = Uploading(reader, written)
+    # As often each, in an order that nobody has thought of.
+    victims = [SERVICES[number % len(SERVICES)] for number in range(KILLS)]
+    chance.shuffle(victims)
+    uploading = Uploading(reader)
     uploading.start()
     try:
-        # As often each, in an order that nobody has thought of.
-        victims = [SERVICES[number % len(SERVICES)] for number in range(KILLS)]
-        chance.shuffle(victims)
         for service in victims:
-            uploading.stopped.wait(chance.uniform(0, 3))
+            before = reader.count("ready")
+            stack.wait(partial(uploading.has_come_beyond, before), "it goes on", PATIENCE_S)
+            time.sleep(chance.uniform(0, 2))
             pid = victim(stack, service, chance)
             kill_and_wait_for_restart(stack, service, pid)
     finally:
+        uploading.enough.set()
         uploading.join()
     stack.wait(stack.is_well, "all is well", PATIENCE_S)
-    require_all_ready(stack, reader, len(written))
+    require_all_ready(stack, reader, len(uploading.written))
     check(stack)
-    for paper in written:
-        assert reader.found(paper.marker, "keyword") == [paper.name]
-        assert reader.found(paper.marker)[0] == paper.name
+    assert [paper.name for paper in uploading.written if not reader.finds(paper)] == []
+    assert reader.failures > 0
 
 
 def test_a_flush_of_redis_during_an_ingestion_holds_up_no_document(
@@ -96,7 +113,7 @@ def test_while_qdrant_is_away_documents_wait_and_words_are_found(
         stack.container("qdrant").start()
     require_all_ready(stack, reader, 2)
     check(stack)
-    assert reader.found(during.marker)[0] == during.name
+    assert reader.finds(during)
     assert reader.read(waiting)["newest"]["error"] is None
 
 
@@ -121,8 +138,7 @@ def test_after_the_loss_of_qdrants_volume_a_reindex_finds_everything_again(
     assert "mindgraph reindex" in reader.search(late.marker, "semantic").json()["detail"]
     done = stack.run_in("app", "mindgraph", "reindex")
     assert done.returncode == 0, done.stderr
-    for paper in written:
-        assert reader.found(paper.marker)[0] == paper.name
+    assert [paper.name for paper in written if not reader.finds(paper)] == []
     require_all_ready(stack, reader, len(written) + 1)
     check(stack)
     # Only what came later was embedded.
@@ -153,26 +169,37 @@ def test_a_restored_older_database_and_qdrant_are_brought_together(
     # A file can't be made from nothing.
     mended = checked(stack, 1, "--fix")["differences"]
     assert [one["found"] - one["fixed"] for one in mended] == [0, 0, 1, 0]
-    for paper in (kept, deleted):
-        assert reader.found(paper.marker)[0] == paper.name
-    assert late.name not in reader.found(late.marker)
+    assert reader.finds(kept)
+    assert reader.finds(deleted)
+    assert reader.finds_nothing(late)
     assert reader.upload(deleted) == gone
     check(stack)
 
 
 class Uploading(threading.Thread):
-    """Uploads one after the other."""
+    """Uploads one after the other, not much faster than they get ready, until told that it is
+    enough."""
 
-    def __init__(self, reader: Reader, written: Sequence[Paper]) -> None:
+    def __init__(self, reader: Reader) -> None:
         super().__init__()
         self.reader = reader
-        self.written = written
-        # Never set: whoever waits for it lets time pass.
-        self.stopped = threading.Event()
+        self.written: list[Paper] = []
+        self.enough = threading.Event()
+        self.ready = 0
 
     def run(self) -> None:
-        for paper in self.written:
+        for number in itertools.count():
+            if self.enough.is_set() and number >= PAPERS:
+                return
+            paper = Paper(number)
             self.reader.upload(paper)
+            self.written.append(paper)
+            while number - self.ready > AHEAD and not self.enough.wait(0.1):
+                pass
+
+    def has_come_beyond(self, ready: int) -> bool:
+        self.ready = self.reader.count("ready")
+        return self.ready > ready
 
 
 def victim(stack: Stack, service: str, chance: random.Random) -> int:

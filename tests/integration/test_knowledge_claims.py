@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -142,6 +143,35 @@ def test_whatever_happens_between_two_steps_of_a_worker_nothing_comes_apart(
         ended |= state_of(hashed_tools, document)
     assert point > 12
     assert ended == states
+
+
+class Accident(Exception):
+    """Something that nobody has thought of."""
+
+
+def test_an_error_between_any_two_steps_ends_in_another_try(
+    hashed_tools: Tools, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.knowledge.indexing.SLICE", 2)
+    monkeypatch.setattr("app.knowledge.indexing.UPSERT", 2)
+
+    def fail() -> None:
+        raise Accident
+
+    for point in itertools.count(1):
+        name = f"error{point}.md"
+        document = documents.add(hashed_tools, ALICE.id, long_text(name), name)
+        accident = Interruption(point, fail, ahead=True)
+        # One with a claim is caught.
+        with accident.expected(hashed_tools), suppress(Accident):
+            documents.work(hashed_tools)
+        if not accident.came:
+            break
+        documents.let_time_pass(hashed_tools.database)
+        documents.work(hashed_tools)
+        assert state_of(hashed_tools, document) == {"ready"}
+        require_whole(hashed_tools)
+    assert point > 12
 
 
 def state_of(tools: Tools, document: DocumentOut) -> set[str]:

@@ -37,7 +37,7 @@ def story(name: str, number: int) -> tuple[tuple[Action, ...], tuple[Action, ...
         "delete": (there, (("delete", document), ("work",))),
         "cancel": ((("add", document, text),), (("stop", document), ("work",))),
         # Each time of the same, so that it comes to an end.
-        "reindex": (there if number == 1 else (), (("reindex",), ("work",))),
+        "reindex": (there if number == 1 else (), (("reindex", f"model{number}"), ("work",))),
     }
     return stories[name]
 
