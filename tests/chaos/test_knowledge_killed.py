@@ -68,6 +68,10 @@ def test_kills_of_everything_during_an_ingestion_lose_no_document(
         uploading.join()
     stack.wait(stack.is_well, "all is well", PATIENCE_S)
     require_all_ready(stack, reader, len(uploading.written))
+    stack.wait(lambda: count(stack, "knowledge_removals") == 0, "what is gone has no points")
+    # Who was killed ahead of deleting a file leaves it to the next cleaning, which is due now.
+    redis(stack, "DEL", "jobs:cleaning")
+    stack.wait(lambda: is_clean(stack), "no file is superfluous")
     check(stack)
     assert [paper.name for paper in uploading.written if not reader.finds(paper)] == []
     assert reader.failures > 0
@@ -76,12 +80,10 @@ def test_kills_of_everything_during_an_ingestion_lose_no_document(
 def test_a_flush_of_redis_during_an_ingestion_holds_up_no_document(
     stack: Stack, reader: Reader
 ) -> None:
-    password = stack.env["REDIS_PASSWORD"]
     written = papers.papers(10)
     for paper in written:
         reader.upload(paper)
-        done = stack.run_in("redis", "redis-cli", "FLUSHALL", REDISCLI_AUTH=password)
-        assert done.stdout.strip() == "OK", done.stderr
+        redis(stack, "FLUSHALL")
     require_all_ready(stack, reader, len(written))
     check(stack)
 
@@ -177,8 +179,8 @@ def test_a_restored_older_database_and_qdrant_are_brought_together(
 
 
 class Uploading(threading.Thread):
-    """Uploads one after the other, not much faster than they get ready, until told that it is
-    enough."""
+    """Uploads one after the other, not much faster than they get ready, and deletes some again,
+    until told that it is enough."""
 
     def __init__(self, reader: Reader) -> None:
         super().__init__()
@@ -192,9 +194,12 @@ class Uploading(threading.Thread):
             if self.enough.is_set() and number >= PAPERS:
                 return
             paper = Paper(number)
-            self.reader.upload(paper)
-            self.written.append(paper)
-            while number - self.ready > AHEAD and not self.enough.wait(0.1):
+            document_id = self.reader.upload(paper)
+            if number % 10 == 9:
+                self.reader.delete(document_id)
+            else:
+                self.written.append(paper)
+            while len(self.written) - self.ready > AHEAD and not self.enough.wait(0.1):
                 pass
 
     def has_come_beyond(self, ready: int) -> bool:
@@ -211,6 +216,16 @@ def victim(stack: Stack, service: str, chance: random.Random) -> int:
 def require_all_ready(stack: Stack, reader: Reader, number: int) -> None:
     stack.wait(lambda: reader.states() == {"ready"}, "every document is ready", PATIENCE_S)
     assert len(reader.documents()) == number
+
+
+def redis(stack: Stack, *command: str) -> None:
+    password = stack.env["REDIS_PASSWORD"]
+    done = stack.run_in("redis", "redis-cli", *command, REDISCLI_AUTH=password)
+    assert done.stdout.strip() in ("OK", "0", "1"), done.stdout + done.stderr
+
+
+def is_clean(stack: Stack) -> bool:
+    return stack.run_in("app", "mindgraph", "knowledge", "check").returncode == 0
 
 
 def check(stack: Stack) -> None:

@@ -73,7 +73,7 @@ def same_number(value: Any, shown: str) -> bool:
 
 
 def same_truth(value: Any, shown: str) -> bool:
-    words = {"true": {"1", "t", "true"}, "false": {"0", "f", "false"}}
+    words = {"true": {"1", "t", "true"}, "false": {"0", "-0", "f", "false"}}
     return str(value).lower().removesuffix(".0") in words[shown]
 
 

@@ -15,8 +15,8 @@ WRITABLE = {
     "postgres": {"/tmp", "/run/postgresql", "/var/lib/postgresql/data"},
     "redis": {"/tmp", "/data"},
     "qdrant": {"/tmp", "/qdrant/storage"},
-    "app": {"/tmp"},
-    "worker": {"/tmp"},
+    "app": {"/tmp", "/var/lib/mindgraph"},
+    "worker": {"/tmp", "/var/lib/mindgraph"},
 }
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -31,6 +32,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return hostile.make(tmp_path_factory.mktemp("hostile"))
 
 
+@pytest.fixture(autouse=True)
+def _no_process_is_left() -> Iterator[None]:
+    """Beside those that served earlier tests of this process."""
+    before = children()
+    yield
+    assert children() <= before
+
+
+def children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
 @pytest.mark.parametrize("name", [name for name, error in hostile.EXPECTED.items() if error])
 def test_a_hostile_file_is_refused_with_its_cause_and_the_fix(
     name: str, files: dict[str, Path]
@@ -42,7 +55,6 @@ def test_a_hostile_file_is_refused_with_its_cause_and_the_fix(
         sandbox.extract(files[name], name, limits)
     assert refused.value.code == hostile.EXPECTED[name]
     assert any(fix in refused.value.detail for fix in FIXES[refused.value.code].split("|"))
-    assert psutil.Process().children(recursive=True) == []
 
 
 @pytest.mark.parametrize("name", [name for name, error in hostile.EXPECTED.items() if not error])
@@ -54,7 +66,6 @@ def test_a_strange_file_that_can_be_read_gives_its_text_and_nothing_of_others(
     assert text.strip()
     assert "root:" not in text
     assert "ha" * 10 not in text
-    assert psutil.Process().children(recursive=True) == []
 
 
 def test_every_refusal_is_known_to_be_final() -> None:
