@@ -124,7 +124,7 @@ def neighbours() -> list[str]:
 def answers(stack: Stack, network: str, host: str) -> bool:
     """To a container that is in this network alone."""
     said = stack.engine.containers.run(
-        stack.container("app").image,
+        str(stack.container("app").attrs["Image"]),
         ["-c", CONNECT, host, "53"],
         entrypoint="python3",
         network=f"{stack.project}_{network}",
