@@ -80,7 +80,7 @@ bench-usage: venv build ## what the index on the time of usage costs and brings
 bench-import: venv build ## how long the import of a big SQLite file takes, beside pgloader and the floor
 	@.venv/bin/python -m benchmarks.import_sqlite
 
-bench-knowledge: venv build ## how fast two thousand pages are searchable, and how well they are found
+bench-knowledge: venv build ## how fast two thousand pages are searchable, and how well (Debian 12, an hour)
 	@.venv/bin/python -m benchmarks.knowledge
 
 # --- Without Docker ---

@@ -101,8 +101,9 @@ def _build(state: State, settings: Settings, closing: ExitStack) -> None:
     # One thread for each: a query is short, and others want the cores as well.
     embedders = closing.enter_context(contextlib.closing(Embedders(settings, threads=1)))
     recorder = closing.enter_context(contextlib.closing(Recorder(database)))
-    # Of the threads that serve requests; the others are for what takes no model.
-    places = max(1, settings.web_threads // 2)
+    # A third of the threads that serve requests for searches and one for answers; the others are
+    # for what takes no model.
+    places = max(1, settings.web_threads // 3)
     searcher = Searcher(database, qdrant, embedders, Gate(places))
     missing = completions.missing(settings)
     model = None if missing else LanguageModel(settings)

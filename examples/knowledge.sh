@@ -34,6 +34,9 @@ call() {
     }
     if [ "$status" != "$3" ]; then
         echo "$1 $2 answered $status instead of $3: $(cat "$work/answer")" >&2
+        if grep -q InvalidCaptcha "$work/answer"; then
+            echo "No script can solve a captcha; start the service with CAPTCHA_ENABLED=false" >&2
+        fi
         exit 1
     fi
 }
@@ -69,6 +72,10 @@ for _ in $(seq 240); do
     esac
     sleep 0.5
 done
+if [ "$state" != ready ]; then
+    echo "The document is still $state after two minutes; \`make logs\` says what the worker does" >&2
+    exit 1
+fi
 echo "   $state: $(show '"{chunks} passages".format(**it["newest"])')"
 for question in "Where does rain come from?" "水为什么会变成水蒸气？"; do
     echo "4. ask: $question"

@@ -127,7 +127,7 @@ def _knowledge(moment: datetime) -> list[Any]:
             terms=["水", "水循", "cycle", "1.5", "it's", "a\\b", terms.of_owner(ALICE.id)],
         ),
         knowledge.Embedding(
-            key="d" * 64, model="m", dimension=2, vector=b"\0\1\xff\0\0\0\0\0", used_at=moment
+            key="d" * 64, model="m", dimension=2, vector=b"\0\1\xff\0\0\0\0\0", created_at=moment
         ),
         knowledge.VectorIndex(
             collection="c", model="m", dimension=2, state="retired", created_at=moment

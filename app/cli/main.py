@@ -12,7 +12,7 @@ from app.errors import AppError
 from app.settings import SettingsError
 
 # A command's module is imported when it is the one that was asked for: `init-db` needs no web
-# framework, and the worker none either.
+# framework.
 COMMANDS = {
     "doctor": "check every service that this installation stands on",
     "export-sqlite": "write the PostgreSQL database to a new SQLite file",

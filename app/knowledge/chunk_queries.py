@@ -108,7 +108,7 @@ def save_vectors(
             "model": index.model,
             "dimension": index.dimension,
             "vector": vector.astype(FLOAT).tobytes(),
-            "used_at": now,
+            "created_at": now,
         }
         # In one order, so that two writers never wait for each other in a circle.
         for key, vector in sorted(vectors.items())
@@ -136,7 +136,7 @@ def delete_unused_vectors(session: Session, before: datetime, limit: int) -> int
     key = (Embedding.key, Embedding.model, Embedding.dimension)
     doomed = (
         select(*key)
-        .where(Embedding.used_at < before)
+        .where(Embedding.created_at < before)
         .where(~exists().where(Chunk.embedding_key == Embedding.key))
         .limit(limit)
     )

@@ -6,7 +6,7 @@ from app import clock
 from app.knowledge import chunk_queries, consistency, reindexing, search_queries, storage
 from app.knowledge.tools import Tools
 
-# A text that comes again within that time is not embedded again.
+# Younger vectors are kept, also without a passage: a file that comes again isn't embedded again.
 VECTOR_DAYS = 30
 BATCH = 1_000
 

@@ -19,6 +19,8 @@ MODES: tuple[Mode, ...] = ("semantic", "keyword", "hybrid")
 # Ranks beyond these count for nothing.
 DEPTH = 10
 ALL = "all"
+# Those of all languages whose documents are in another one.
+ACROSS = "across"
 
 
 class QuestionsUnusable(InvalidInput):
@@ -29,8 +31,8 @@ class Question(BaseModel):
     """A hit is right if it is from one of the documents, by their names, and its text contains one
     of the phrases, if there are any; blanks don't count.
 
-    `group` is what the figures are told for besides all: by default the language, and whether the
-    documents are in another one.
+    Figures are told for all, for those `across` languages, and for each `group`: by default the
+    language, and whether the documents are in another one.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -45,6 +47,10 @@ class Question(BaseModel):
     @property
     def label(self) -> str:
         return self.group or f"{self.language}{' across' if self.across else ''}".strip()
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return (ALL, *((ACROSS,) if self.across else ()), self.label)
 
     def is_answered_by(self, passage: Passage) -> bool:
         names = (self.document,) if isinstance(self.document, str) else self.document
@@ -103,7 +109,7 @@ def evaluate(
             ranked = search.rank(searcher, Wanted(user_id, question.question, mode, DEPTH))
             took = (time.perf_counter() - start) * 1000
             answers = [question.is_answered_by(one) for one in ranked.passages]
-            for group in dict.fromkeys((ALL, question.label)):
+            for group in dict.fromkeys(question.groups):
                 right[group, mode].append(answers)
                 times[group, mode].append(took)
         report(done, len(questions))

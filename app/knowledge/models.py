@@ -154,14 +154,14 @@ class Embedding(Base):
 
     __tablename__ = "knowledge_embeddings"
     # Those that nobody needs any more are looked for by their age.
-    __table_args__ = (Index("ix_knowledge_embeddings_used_at", "used_at"),)
+    __table_args__ = (Index("ix_knowledge_embeddings_created_at", "created_at"),)
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     model: Mapped[str] = mapped_column(String(200), primary_key=True)
     dimension: Mapped[int] = mapped_column(primary_key=True)
     # Numbers of four bytes, the lowest byte first.
     vector: Mapped[bytes] = mapped_column(LargeBinary)
-    used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class VectorIndex(Base):

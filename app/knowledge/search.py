@@ -199,7 +199,7 @@ def _found(searcher: Searcher, index: Index, asked: Asked, wanted: Wanted) -> li
     ids: list[UUID] = [one.id for one in hits]
     with searcher.database.read() as session:
         shown = search_queries.passages(session, wanted.user_id, ids)
-    # A document that is searched alone is known to be the owner's; others were filtered by Qdrant.
+    # The database has the last word on whose they are, and whether they are still there.
     return [shown[one] for one in ids if one in shown][: wanted.limit]
 
 

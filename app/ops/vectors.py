@@ -1,4 +1,4 @@
-"""Prepares Qdrant."""
+"""Prepares the search index, and examines it for the doctor."""
 
 import time
 
@@ -8,9 +8,11 @@ from qdrant_client import QdrantClient
 from app import clock
 from app.db import engine
 from app.db.session import Database
+from app.embedders.base import Embedder
 from app.embedders.pool import Embedders
 from app.errors import AppError, Unavailable
 from app.knowledge import claim_queries, indexes
+from app.knowledge.chunk_queries import Index
 from app.settings import Settings
 from app.vectors import client, collections, points
 
@@ -29,7 +31,7 @@ def prepare(settings: Settings) -> None:
     qdrant = client.build(settings)
     embedders = Embedders(settings)
     try:
-        _note(database, embedders)
+        _note(database, embedders, settings)
         start = time.monotonic()
         while True:
             try:
@@ -46,18 +48,18 @@ def prepare(settings: Settings) -> None:
         database.close()
 
 
-def _note(database: Database, embedders: Embedders) -> None:
+def _note(database: Database, embedders: Embedders, settings: Settings) -> None:
     found = indexes.active(database)
     try:
         chosen = embedders.chosen()
         try:
             if found is None:
                 indexes.ensure(database, model=chosen.model, dimension=chosen.dimension)
-            elif found.model != chosen.model:
+            elif not _is_chosen(settings, chosen, found):
                 log.warning(
-                    "EMBEDDER names another model than the search index has; "
+                    "EMBEDDER names another model or dimension than the search index has; "
                     "`mindgraph reindex` makes one for it",
-                    index=found.model,
+                    index=f"{found.model} ({found.dimension})",
                     embedder=chosen.model,
                 )
         finally:
@@ -79,7 +81,7 @@ def examine(database: Database, qdrant: QdrantClient, settings: Settings) -> tup
         held = points.count(qdrant, index.collection) if there else 0
         waiting = indexing_queue(database)
         chosen = embedders.chosen()
-        same = chosen.model == index.model
+        same = _is_chosen(settings, chosen, index)
         chosen.close()
     except AppError as error:
         return False, error.detail
@@ -87,8 +89,17 @@ def examine(database: Database, qdrant: QdrantClient, settings: Settings) -> tup
         embedders.close()
     detail = f"{held} passages with vectors of {index.model}, {waiting} documents wait"
     if not same:
-        return False, f"{detail}; EMBEDDER names another model, which `mindgraph reindex` takes"
+        return (
+            False,
+            f"{detail}; EMBEDDER names another model or dimension, for `mindgraph reindex`",
+        )
     return True, detail
+
+
+def _is_chosen(settings: Settings, chosen: Embedder, index: Index) -> bool:
+    # The server of a remote embedder isn't asked for it.
+    wanted = settings.embedder_dimension if settings.embedder == "openai" else None
+    return chosen.model == index.model and wanted in (None, index.dimension)
 
 
 def indexing_queue(database: Database) -> int:

@@ -35,12 +35,6 @@ class Question(BaseModel):
     def documents(self) -> tuple[str, ...]:
         return (self.document,) if isinstance(self.document, str) else self.document
 
-    def answered_by(self, document: str, text: str) -> bool:
-        if document not in self.documents:
-            return False
-        found = texts.squeezed(text)
-        return not self.contains or any(phrase in found for phrase in self.contains)
-
 
 def read(file: Path) -> list[Question]:
     return [Question.model_validate_json(line) for line in file.read_text("utf-8").splitlines()]

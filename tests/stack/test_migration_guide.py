@@ -9,6 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ WITHOUT = ["Without Docker", "Into a schema of your own"]
 # How `make` ends for any other code than 0.
 OF_MAKE = 2
 QUARANTINE = 3
+# Of the document whose file is there.
+OWNER = (72, "16100002664")
+STORED = "植物的光合作用"
 ADOPTED = "documents taken over: 59, 1 with their file and 58 as the text"
 MADE_FROM = 'echo "$(cat requirements-dev.lock pyproject.toml | sha256sum) $PWD" >.venv/.made-from'
 
@@ -51,13 +55,15 @@ MADE_FROM = 'echo "$(cat requirements-dev.lock pyproject.toml | sha256sum) $PWD"
 def file(tmp_path: Path) -> Path:
     """An old file, with those kinds of dirt in it that the document repairs, and a document's."""
     folder = tmp_path / "my old files 旧"
-    stored = folder / "storage" / "knowledge_documents" / "72" / "15_光合作用-1.txt"
+    stored = folder / "storage" / "knowledge_documents" / f"{OWNER[0]}" / "15_光合作用-1.txt"
     stored.parent.mkdir(parents=True)
-    stored.write_text("植物的光合作用")
+    stored.write_text(STORED)
     no_language = samples.DIAGRAM.format("no-language", 1, "'of an old release'", "zh", "{}")
     forgotten = "UPDATE diagrams SET language = NULL WHERE id = 'no-language'"
     file = samples.unpack(folder / "mind graph 图.db")
-    return sources.make(file, *samples.DIRT[:-1], no_language, forgotten)
+    of_teacher = f"SELECT password_hash FROM users WHERE id = {samples.TEACHER.id}"
+    known = f"UPDATE users SET password_hash = ({of_teacher}) WHERE id = {OWNER[0]}"
+    return sources.make(file, *samples.DIRT[:-1], no_language, forgotten, known)
 
 
 @pytest.fixture
@@ -95,8 +101,8 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def log_in(self) -> None:
-        account = {"login": samples.TEACHER.login, "password": samples.PASSWORD}
+    def log_in(self, login: str = samples.TEACHER.login) -> None:
+        account = {"login": login, "password": samples.PASSWORD}
         answer = self._http.post("/api/auth/login", json=account)
         assert answer.status_code == 200, answer.text
 
@@ -107,6 +113,16 @@ class Client:
 
     def status_with_key(self) -> int:
         return self._http.get("/api/diagrams", headers=samples.BEARER).status_code
+
+    def finds(self, text: str, mode: str) -> bool:
+        """In a document whose file can be read back."""
+        asked = {"query": text, "mode": mode}
+        answer = self._http.post("/api/knowledge/search", json=asked)
+        if answer.status_code != 200:
+            return False
+        ids = [one["document_id"] for one in answer.json()["hits"] if text in one["content"]]
+        files = [self._http.get(f"/api/knowledge/documents/{one}/file") for one in ids]
+        return any(one.status_code == 200 and text in one.text for one in files)
 
     def is_told_to_wait(self) -> bool:
         answer = self._http.get("/api/diagrams")
@@ -198,6 +214,9 @@ def test_a_stack_takes_the_file_over_and_gives_it_back(
         client.log_in()
         assert client.titles() == titles
         assert client.status_with_key() == 200
+        client.log_in(OWNER[1])
+        for mode in ("keyword", "semantic"):
+            stack.wait(partial(client.finds, STORED, mode), f"{mode} search finds it", 120)
     assert sources.state(file.parent)[file.name] == before
 
 

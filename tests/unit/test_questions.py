@@ -72,19 +72,6 @@ def test_there_are_enough_questions_of_each_kind(file: Path, least: tuple[int, .
         assert of_kind(file, language, across) >= wanted
 
 
-def test_a_hit_answers_only_from_its_document_and_with_one_of_the_phrases() -> None:
-    question = Question(
-        question="How many?",
-        language="en",
-        across=False,
-        document=("a/one.html", "a/two.html"),
-        contains=("five of them", "5 of them"),
-    )
-    assert question.answered_by("a/two.html", "there are\n  5 of\nthem")
-    assert not question.answered_by("a/two.html", "there are six of them")
-    assert not question.answered_by("a/three.html", "there are 5 of them")
-
-
 def test_wrong_questions_are_named(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "one.html").write_text("<p>It is <b>fi</b>ve</p>", "utf-8")

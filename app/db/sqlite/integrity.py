@@ -25,10 +25,6 @@ class Findings:
     rows: list[str]
     orphans: int
 
-    @property
-    def healthy(self) -> bool:
-        return not self.damage and not self.indexes
-
 
 def look(connection: sqlite3.Connection, check: Check) -> Findings:
     """Raises sqlite3.OperationalError for a file that can't be read at all."""

@@ -14,7 +14,6 @@ CELLS = " | "
 LONGEST_CELL = 2_000
 # A list or table that is longer comes in several blocks.
 LONGEST = 10_000
-DEEPEST_INDENT = 8
 
 
 class Flow:

@@ -47,8 +47,6 @@ TEXT_OF_PROGRAMS = ("{\\rtf", "%!PS")
 CONTROL = re.compile(rb"[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 CONTROL_SHARE = 0.005
 
-SAVE_AS = "Save it as {}, and upload it again."
-
 
 def detect(path: Path, name: str, unpacked_mb: int) -> str:
     """The media type, one of media_types.

