@@ -1,15 +1,10 @@
-from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from app.auth.models import PasswordReset
-
-# The two engines share the statement, but SQLAlchemy has one of its own for each.
-INSERTS: dict[str, Callable[..., Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
+from app.db import inserts
 
 
 def put_reset(
@@ -17,8 +12,7 @@ def put_reset(
 ) -> None:
     """Replaces the user's reset, also when somebody else does so at this moment."""
     values = {"token_hash": token_hash, "created_at": created_at, "expires_at": expires_at}
-    insert = INSERTS[session.get_bind().dialect.name]
-    statement = insert(PasswordReset).values(user_id=user_id, **values)
+    statement = inserts.into(session, PasswordReset).values(user_id=user_id, **values)
     session.execute(statement.on_conflict_do_update(index_elements=["user_id"], set_=values))
 
 

@@ -9,14 +9,13 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, exists, func, insert, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from app.db import inserts
 from app.knowledge import states
 from app.knowledge.models import Chunk, Document, Embedding, VectorIndex, Version
 
-INSERTS: Mapping[str, Any] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 FLOAT = np.dtype("<f4")
 
 Vector = NDArray[np.float32]
@@ -49,6 +48,7 @@ class Index:
     dimension: int
     state: str
     filled_to: int
+    created_at: datetime
 
 
 def add_chunks(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -114,8 +114,7 @@ def save_vectors(
         for key, vector in sorted(vectors.items())
     ]
     if rows:
-        insert_into = INSERTS[session.get_bind().dialect.name]
-        session.execute(insert_into(Embedding).on_conflict_do_nothing(), rows)
+        session.execute(inserts.into(session, Embedding).on_conflict_do_nothing(), rows)
 
 
 def vectors(session: Session, index: Index, keys: Collection[str]) -> dict[str, Vector]:
@@ -172,6 +171,15 @@ def add_index(session: Session, **values: Any) -> None:
 
 def change_index(session: Session, index_id: int, **values: Any) -> None:
     session.execute(update(VectorIndex).where(VectorIndex.id == index_id).values(**values))
+
+
+def retire_building(session: Session, index_id: int) -> None:
+    """Ends an index, unless it serves by now."""
+    session.execute(
+        update(VectorIndex)
+        .where(VectorIndex.id == index_id, VectorIndex.state == "building")
+        .values(state="retired")
+    )
 
 
 def delete_index(session: Session, collection: str) -> None:

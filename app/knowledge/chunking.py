@@ -22,6 +22,9 @@ SMALL = 0.25
 # Of so many small sections that follow each other one begins a chunk in any case: the others can't
 # move far, however many there are.
 RUN = 4
+# A chunk of n tokens has so many times n characters at most: a model may count a thousand blanks as
+# one token, and neither a snippet nor an embedder wants a chunk of a megabyte.
+CHARACTERS_OF_TOKEN = 8
 # Of the embedded text, with the model's own: it reads 512.
 MOST_EMBEDDED = 500
 
@@ -48,10 +51,14 @@ def chunk(
     most = most_tokens - count_tokens("")
     limits = _Limits(min(target_tokens, most), most)
     text = sections.document_text(extracted)
-    found = sections.read(extracted, text, count_tokens, limits.target, limits.most)
+
+    def count(part: str) -> int:
+        return max(count_tokens(part), -(-len(part) // CHARACTERS_OF_TOKEN))
+
+    found = sections.read(extracted, text, count, limits.target, limits.most)
     ordinal = 0
     for parts in _joined(found, limits):
-        for made in _checked(text, parts, count_tokens, most_tokens):
+        for made in _checked(text, parts, count, most_tokens):
             yield replace(made, ordinal=ordinal)
             ordinal += 1
 

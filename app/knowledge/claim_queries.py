@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, not_, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from app.db import inserts
 from app.knowledge import states
-from app.knowledge.models import Chunk, Document, Removal, Version
+from app.knowledge.models import Chunk, Document, Removal, Turn, Version
 
 
 @dataclass(frozen=True)
@@ -33,21 +34,46 @@ class Claimed:
 
 
 def claim(session: Session, token: str, now: datetime, until: datetime) -> str | None:
-    """Takes the version that has been due for longest, for `token`; its id, None if nothing is."""
-    version_id: str | None = session.scalar(_due(now).with_for_update(skip_locked=True))
-    if version_id is None:
+    """Takes a version for `token`: of the users who wait for one, that of whoever has waited
+    longest since their last turn, and of theirs the one that has been due for longest.
+
+    Returns:
+        Its id; None if nothing is due.
+    """
+    found = session.execute(
+        select(Version.id, Document.user_id)
+        .join(Document, Document.id == Version.document_id)
+        .outerjoin(Turn, Turn.user_id == Document.user_id)
+        .where(_is_due(now))
+        .order_by(Turn.taken_at.asc().nulls_first(), Version.due_at)
+        .limit(1)
+        .with_for_update(of=Version, skip_locked=True)
+    ).one_or_none()
+    if found is None:
         return None
     session.execute(
         update(Version)
-        .where(Version.id == version_id)
+        .where(Version.id == found.id)
         .values(claim=token, claimed_until=until, attempts=Version.attempts + 1)
     )
+    turn = inserts.into(session, Turn).values(user_id=found.user_id, taken_at=now)
+    session.execute(
+        turn.on_conflict_do_update(index_elements=[Turn.user_id], set_={"taken_at": now})
+    )
+    version_id: str = found.id
     return version_id
 
 
 def is_due(session: Session, now: datetime) -> bool:
     """Whether there is anything to claim."""
-    return session.scalar(_due(now)) is not None
+    return session.scalar(select(Version.id).where(_is_due(now)).limit(1)) is not None
+
+
+def delete_turns(session: Session, before: datetime) -> int:
+    """Those of users of whom nothing was taken since; they are the first then. How many."""
+    result = session.execute(delete(Turn).where(Turn.taken_at < before))
+    assert isinstance(result, CursorResult)
+    return result.rowcount
 
 
 def read(session: Session, version_id: str, token: str) -> Claimed | None:
@@ -110,14 +136,26 @@ def set_current(session: Session, document_id: str, number: int, now: datetime) 
 
 
 def end_earlier(
-    session: Session, document_id: str, number: int, now: datetime
+    session: Session,
+    document_id: str,
+    number: int,
+    now: datetime,
+    of: Collection[str] = (states.READY, *states.UNFINISHED),
 ) -> dict[str, datetime]:
-    """Ends the versions of a document before this one that are found, or on their way.
+    """Ends the versions of a document before this one: those that are found, or on their way.
+    Their chunks go, and their points once no worker writes any.
+
+    Args:
+        session: the unit of work.
+        document_id: whose.
+        number: of the version that takes their place.
+        now: when.
+        of: the states in which they are ended.
 
     Returns:
         From when on no worker writes points of each.
     """
-    live = Version.state.in_([states.READY, *states.UNFINISHED])
+    live = Version.state.in_(of)
     earlier = session.execute(
         select(Version.id, Version.claimed_until).where(
             Version.document_id == document_id, Version.number < number, live
@@ -137,6 +175,9 @@ def end_earlier(
             embedded=0,
         )
     )
+    for one in ended:
+        delete_chunks(session, one)
+    add_removals(session, ended)
     return ended
 
 
@@ -161,26 +202,31 @@ def delete_removals(session: Session, ids: Sequence[int]) -> None:
     session.execute(delete(Removal).where(Removal.id.in_(ids)))
 
 
-def count_chunks_of(session: Session, user_id: int, *, without: str | None = None) -> int:
-    """How many chunks a user's versions have that are found, or will be.
+def count_chunks_of(session: Session, user_id: int) -> int:
+    """How many chunks a user's versions have that are found, or will be."""
+    return _count_chunks(session, user_id)
 
-    Args:
-        session: the unit of work.
-        user_id: whose.
-        without: a document that isn't counted.
-    """
+
+def count_chunks_beside(session: Session, version: Claimed) -> int:
+    """How many chunks the owner's other versions have, or will have; but for the one that is found
+    until this one takes its place."""
+    replaced = and_(Version.document_id == version.document_id, Version.state == states.READY)
+    return _count_chunks(session, version.user_id, Version.id != version.id, not_(replaced))
+
+
+def _count_chunks(session: Session, user_id: int, *which: ColumnElement[bool]) -> int:
     statement = (
         select(func.coalesce(func.sum(Version.chunks), 0))
         .join(Document, Document.id == Version.document_id)
         .where(
             Document.user_id == user_id,
-            Document.id != (without or ""),
             Version.state.in_([states.READY, *states.UNFINISHED]),
+            *which,
         )
     )
     return int(session.scalar(statement) or 0)
 
 
-def _due(now: datetime) -> Select[Any]:
+def _is_due(now: datetime) -> ColumnElement[bool]:
     free = or_(Version.claimed_until.is_(None), Version.claimed_until < now)
-    return select(Version.id).where(Version.due_at <= now, free).order_by(Version.due_at).limit(1)
+    return and_(Version.due_at <= now, free)

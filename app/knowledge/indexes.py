@@ -5,6 +5,7 @@ that look into Qdrant.
 """
 
 import secrets
+from datetime import timedelta
 
 from qdrant_client import QdrantClient
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from app.vectors import collections
 
 PREFIX = "chunks_"
 ALIAS = "chunks"
+GIVEN_UP_AFTER = timedelta(days=1)
 
 
 class IndexMissing(Unavailable):
@@ -61,6 +63,13 @@ def list_(database: Database) -> list[Index]:
     """Those that every version is written to: the active one, and one that is being built."""
     with database.read() as session:
         return chunk_queries.list_indexes(session)
+
+
+def given_up(database: Database) -> Index | None:
+    """An index that somebody began to build, and did not finish for a day."""
+    before = clock.now() - GIVEN_UP_AFTER
+    building = (one for one in list_(database) if one.state == "building")
+    return next((one for one in building if one.created_at < before), None)
 
 
 def prepare(database: Database, qdrant: QdrantClient) -> None:

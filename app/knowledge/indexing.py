@@ -5,9 +5,11 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.embedders.errors import EmbedderMisconfigured
 from app.knowledge import chunk_queries, chunking, claim_queries, indexes, queries, states
 from app.knowledge.chunk_queries import Index, Passage, Vector
 from app.knowledge.claim_queries import Claimed
@@ -16,6 +18,8 @@ from app.knowledge.states import State
 from app.knowledge.tools import Tools
 from app.vectors import points, sparse
 from app.vectors.points import Point
+
+log = structlog.get_logger(__name__)
 
 # Texts that are embedded before they are noted, and the worker looks whether others wait.
 SLICE = 32
@@ -35,15 +39,13 @@ def embed(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) -
         EmbedderMisconfigured, Unavailable, ClaimLost.
     """
     for index in indexes.list_(tools.database):
-        while True:
-            with tools.database.read() as session:
-                passages = chunk_queries.list_without_vector(session, version.id, index, SLICE)
-            if not passages:
-                break
-            claim.require()
-            vectors = embed_passages(tools, index, passages)
-            if not _note(claim, version, index, vectors, stop):
+        try:
+            if not _embed_for(tools, claim, version, index, stop):
                 return states.EMBEDDING
+        except EmbedderMisconfigured as error:
+            if index.state == "active":
+                raise
+            _give_up(tools, index, error)
     with claim.writing() as session:
         claim.write(session, state=states.INDEXING, attempts=0)
     return states.INDEXING
@@ -110,6 +112,29 @@ def _point(passage: Passage, dense: Vector) -> Point:
     )
 
 
+def _embed_for(
+    tools: Tools, claim: Claim, version: Claimed, index: Index, stop: threading.Event
+) -> bool:
+    """Embeds what has no vector for an index; False when it stopped before the end."""
+    while True:
+        with tools.database.read() as session:
+            passages = chunk_queries.list_without_vector(session, version.id, index, SLICE)
+        if not passages:
+            return True
+        claim.require()
+        vectors = embed_passages(tools, index, passages)
+        if not _note(claim, version, index, vectors, stop):
+            return False
+
+
+def _give_up(tools: Tools, index: Index, error: EmbedderMisconfigured) -> None:
+    """Ends an index that is being built for settings that are gone. No search uses it, and a
+    reindex that still goes on notices."""
+    with tools.database.begin() as session:
+        chunk_queries.retire_building(session, index.id)
+    log.error("an index that was being built is given up", model=index.model, reason=error.detail)
+
+
 def _note(
     claim: Claim,
     version: Claimed,
@@ -172,10 +197,7 @@ def _finish(tools: Tools, claim: Claim, version: Claimed, written: Collection[in
             claim_queries.add_removals(session, {version.id: now})
             claim.write(session, state=states.REPLACED, **_ended(now))
             return
-        earlier = claim_queries.end_earlier(session, version.document_id, version.number, now)
-        for one in earlier:
-            claim_queries.delete_chunks(session, one)
-        claim_queries.add_removals(session, earlier)
+        claim_queries.end_earlier(session, version.document_id, version.number, now)
         claim_queries.set_current(session, version.document_id, version.number, now)
         kept = tools.settings.knowledge_version_limit - 1
         queries.delete_superfluous(session, version.document_id, kept)

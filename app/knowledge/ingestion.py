@@ -37,12 +37,16 @@ def run(tools: Tools, stop: threading.Event, wake: threading.Event) -> None:
     """Works until `stop` is set; `wake` says that there may be something to do."""
     drain_at = 0.0
     while not stop.is_set():
-        worked = _safely(lambda: work_next(tools, stop))
         if time.monotonic() > drain_at:
-            drained = _safely(lambda: removals.drain(tools.database, tools.qdrant))
+            # All of it: what is gone stands in the way of searches, and the next document may take
+            # minutes.
+            while not stop.is_set() and _safely(
+                lambda: removals.drain(tools.database, tools.qdrant)
+            ):
+                pass
             # Mostly there is nothing, and a Qdrant that is away may take long to say so.
-            drain_at = time.monotonic() + (0 if drained else LOOK_EVERY_S)
-            worked = worked or drained
+            drain_at = time.monotonic() + LOOK_EVERY_S
+        worked = _safely(lambda: work_next(tools, stop))
         if not worked:
             wake.wait(LOOK_EVERY_S)
             wake.clear()

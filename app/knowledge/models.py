@@ -200,6 +200,16 @@ class VectorIndex(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class Turn(Base):
+    """When a worker last took something of a user: who has waited longest is next."""
+
+    __tablename__ = "knowledge_turns"
+
+    # No foreign key: it would lock the user after the version, and others lock them before.
+    user_id: Mapped[int] = mapped_column(RowId, primary_key=True, autoincrement=False)
+    taken_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Removal(Base):
     """A version whose points are to be deleted: written with what makes them superfluous."""
 

@@ -8,12 +8,17 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app import keywords
+from app import clock, keywords
 from app.db import terms
 from app.knowledge import chunk_queries, chunking, claim_queries, indexes, queries, states
 from app.knowledge.claim_queries import Claimed
 from app.knowledge.claims import Claim
-from app.knowledge.errors import ChunkLimitReached, FileHasNoText, FileMissing
+from app.knowledge.errors import (
+    ChunkLimitReached,
+    ExtractionCancelled,
+    FileHasNoText,
+    FileMissing,
+)
 from app.knowledge.extraction import sandbox
 from app.knowledge.extraction.limits import Limits
 from app.knowledge.states import State
@@ -45,22 +50,17 @@ def read(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) ->
     chunks = _limited(
         chunking.chunk(extracted, embedder.count_tokens, most_tokens=embedder.most_tokens),
         tools.settings,
+        ended,
     )
-
-    def lock(session: Session) -> None:
-        users.lock(session, version.user_id)
-        claim_queries.lock_document(session, version.document_id)
-
     if not chunks:
         raise FileHasNoText
-    with claim.writing(lock) as session:
-        _require_room(session, tools.settings, version, len(chunks))
-        # From a try that was cut off after it had been committed, and not told so.
-        claim_queries.delete_chunks(session, version.id)
-        for batch in _batches(chunks):
-            rows = [_row(version, title, one) for one in batch]
+    _reserve(tools, claim, version, len(chunks), title)
+    # Nothing is locked that others want: a book's passages take a while.
+    for batch in _batches(chunks):
+        rows = [_row(version, title, one) for one in batch]
+        with claim.writing() as session:
             chunk_queries.add_chunks(session, rows)
-        queries.name_untitled(session, version.document_id, version.name, title)
+    with claim.writing() as session:
         claim.write(
             session,
             state=states.EMBEDDING,
@@ -69,7 +69,6 @@ def read(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) ->
             media_type=extracted.media_type,
             pages=extracted.pages,
             characters=chunks[-1].end,
-            chunks=len(chunks),
             embedded=0,
         )
     return states.EMBEDDING
@@ -78,6 +77,27 @@ def read(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) ->
 def point_id(version_id: str, ordinal: int) -> uuid.UUID:
     """The same for the same chunk, whoever makes it and how often."""
     return uuid.uuid5(uuid.UUID(version_id), str(ordinal))
+
+
+def _reserve(tools: Tools, claim: Claim, version: Claimed, chunks: int, title: str) -> None:
+    """Counts the chunks against the owner's quota, and makes room for them."""
+
+    def lock(session: Session) -> None:
+        users.lock(session, version.user_id)
+        claim_queries.lock_document(session, version.document_id)
+
+    with claim.writing(lock) as session:
+        # Versions before this one that are still on their way will never be found.
+        claim_queries.end_earlier(
+            session, version.document_id, version.number, clock.now(), of=states.UNFINISHED
+        )
+        owned = claim_queries.count_chunks_beside(session, version)
+        if owned + chunks > tools.settings.knowledge_chunk_quota:
+            raise ChunkLimitReached(_too_many(tools.settings))
+        # From a try that was cut off.
+        claim_queries.delete_chunks(session, version.id)
+        queries.name_untitled(session, version.document_id, version.name, title)
+        claim.write(session, chunks=chunks)
 
 
 class _Ended(threading.Event):
@@ -108,21 +128,23 @@ def _row(version: Claimed, title: str, chunk: ChunkText) -> dict[str, Any]:
     }
 
 
-def _limited(chunks: Iterator[ChunkText], settings: Settings) -> list[ChunkText]:
-    """All of them. Raises ChunkLimitReached as soon as nobody could have so many."""
+def _limited(
+    chunks: Iterator[ChunkText], settings: Settings, ended: threading.Event
+) -> list[ChunkText]:
+    """All of them.
+
+    Raises:
+        ChunkLimitReached: as soon as nobody could have so many.
+        ExtractionCancelled: `ended` is set.
+    """
     found = []
     for chunk in chunks:
+        if ended.is_set():
+            raise ExtractionCancelled
         found.append(chunk)
         if len(found) > settings.knowledge_chunk_quota:
             raise ChunkLimitReached(_too_many(settings))
     return found
-
-
-def _require_room(session: Session, settings: Settings, version: Claimed, added: int) -> None:
-    # Those of the version that this one replaces go when it is ready.
-    owned = claim_queries.count_chunks_of(session, version.user_id, without=version.document_id)
-    if owned + added > settings.knowledge_chunk_quota:
-        raise ChunkLimitReached(_too_many(settings))
 
 
 def _too_many(settings: Settings) -> str:

@@ -88,6 +88,11 @@ def examine(database: Database, qdrant: QdrantClient, settings: Settings) -> tup
     finally:
         embedders.close()
     detail = f"{held} passages with vectors of {index.model}, {waiting} documents wait"
+    if (begun := indexes.given_up(database)) is not None:
+        return False, (
+            f"{detail}; an index with vectors of {begun.model} is unfinished since "
+            f"{begun.created_at:%Y-%m-%d}: `mindgraph reindex` finishes it, or makes another"
+        )
     if not same:
         return (
             False,

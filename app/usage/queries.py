@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, RowMapping, cast, delete, func, literal_column, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from app.db import inserts
 from app.db.base import UtcDateTime
 from app.usage.models import TokenUsage
 from app.usage.schemas import Group, UsageEvent
@@ -41,9 +41,8 @@ def insert(session: Session, events: Mapping[str, UsageEvent]) -> set[str]:
         gone = wanted - _hold(session, column, wanted)
         for row in rows:
             row[column.key] = None if row[column.key] in gone else row[column.key]
-    insert_into = sqlite.insert if _is_sqlite(session) else postgresql.insert
     statement = (
-        insert_into(TokenUsage)
+        inserts.into(session, TokenUsage)
         .on_conflict_do_nothing(index_elements=[TokenUsage.event_id])
         .returning(TokenUsage.event_id)
     )

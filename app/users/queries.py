@@ -1,17 +1,14 @@
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete as delete_from
 from sqlalchemy import func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.db import inserts
 from app.users.models import BCRYPT, User
 from app.users.schemas import UserFilter, UserRow
-
-# The two engines share the statement, but SQLAlchemy has one of its own for each.
-INSERTS: dict[str, Callable[..., Any]] = {"postgresql": postgresql.insert, "sqlite": sqlite.insert}
 
 
 def get(session: Session, user_id: int) -> User | None:
@@ -90,8 +87,7 @@ def count_members(session: Session, organization_ids: Sequence[int]) -> dict[int
 
 def insert(session: Session, **values: Any) -> User | None:
     """None where somebody has the login name, also when they register at this moment."""
-    insert_into = INSERTS[session.get_bind().dialect.name]
-    statement = insert_into(User).values(**values)
+    statement = inserts.into(session, User).values(**values)
     unless_taken = statement.on_conflict_do_nothing(index_elements=[User.login])
     made: User | None = session.scalar(unless_taken.returning(User))
     return made

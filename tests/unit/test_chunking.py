@@ -304,3 +304,16 @@ def test_the_embedded_text_ends_with_the_chunk(title: str, tokens: int) -> None:
     assert made.endswith(EXAMPLE.content)
     added = len(made) - len(EXAMPLE.content)
     assert tokens + added <= chunking.MOST_EMBEDDED + 1 or not added
+
+
+def test_blanks_that_a_model_counts_as_nothing_make_no_chunk_of_a_megabyte() -> None:
+    lines = "\n".join(f"x{at}{' ' * 3_000}y{at}" for at in range(50))
+    block = Block(lines, "code")
+
+    def count(part: str) -> int:
+        return 2 + len(part.split())
+
+    made = list(chunking.chunk(Extracted((block,), "text/plain"), count, most_tokens=512))
+    assert max(len(one.content) for one in made) <= 512 * chunking.CHARACTERS_OF_TOKEN
+    words = [word for one in made for word in one.content.split()]
+    assert words == lines.split()

@@ -8,7 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import func, select
 
+from app.knowledge import ingestion
+from app.knowledge.models import Chunk
 from app.knowledge.tools import Tools
 from app.settings import Settings
 from tests import documents
@@ -155,3 +158,31 @@ def test_one_passage_too_many_fails_and_says_so(settings: Settings, service: Ser
         assert alice.post(f"{DOCUMENTS}/{again}/retry").is_success
         documents.work(tools)
         assert read(alice, again)["newest"]["state"] == "ready"
+
+
+def three_passages(name: str) -> str:
+    return "\n\n".join(f"# Part {at} of {name}\n\n{documents.FILLING * 5}" for at in range(3))
+
+
+def test_versions_of_one_document_do_not_get_by_the_quota_of_passages(
+    settings: Settings, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.knowledge.indexing.SLICE", 1)
+    alice = service.browser_of(ALICE)
+    few = settings.model_copy(update={"knowledge_chunk_quota": 4})
+    with documents.tools(few) as tools:
+        document = upload(alice, three_passages("0"))
+        documents.work(tools)
+        chunks = read(alice, document["id"])["newest"]["chunks"]
+        assert chunks == 3
+        for at in range(1, 5):
+            documents.replace(tools, ALICE.id, document["id"], three_passages(f"{at}"))
+        most = 0
+        while ingestion.work_next(tools, documents.NEVER):
+            with tools.database.read() as session:
+                most = max(most, session.scalar(select(func.count(Chunk.id))) or 0)
+        # The one that is found, and the one that takes its place.
+        assert most == 2 * chunks
+        newest = read(alice, document["id"])["newest"]
+        assert (newest["number"], newest["state"]) == (5, "ready")
+        assert holdings(alice)["chunks"] == chunks

@@ -19,6 +19,7 @@ TABLES = (
     "knowledge_feedback",
     "knowledge_searches",
     "knowledge_removals",
+    "knowledge_turns",
     "knowledge_indexes",
     "knowledge_embeddings",
     "knowledge_chunks",
@@ -35,6 +36,7 @@ def upgrade() -> None:
     _chunks()
     _embeddings()
     _indexes()
+    _turns()
     _removals()
     _searches()
     _feedback()
@@ -186,6 +188,14 @@ def _indexes() -> None:
             postgresql_where=only,
             sqlite_where=only,
         )
+
+
+def _turns() -> None:
+    op.create_table(
+        "knowledge_turns",
+        sa.Column("user_id", ROW_ID, primary_key=True, autoincrement=False),
+        sa.Column("taken_at", MOMENT, nullable=False),
+    )
 
 
 def _removals() -> None:
