@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from app import clock
-from app.knowledge import chunk_queries, consistency, reindexing, search_queries, storage
+from app.knowledge import chunk_queries, reindexing, search_queries, storage
 from app.knowledge.tools import Tools
 
 # Younger vectors are kept, also without a passage: a file that comes again isn't embedded again.
@@ -18,19 +18,12 @@ def clean(tools: Tools) -> dict[str, int]:
         Unavailable.
     """
     return {
-        "files": _files(tools),
+        "files": len(storage.expire(tools.database, tools.files)),
         "abandoned_uploads": tools.files.delete_abandoned(),
         "vectors": _vectors(tools),
         "searches": _searches(tools),
         "collections": reindexing.delete_retired(tools),
     }
-
-
-def _files(tools: Tools) -> int:
-    return sum(
-        storage.delete(tools.database, tools.files, batch)
-        for batch in consistency.batched(tools.files.list_(), BATCH)
-    )
 
 
 def _vectors(tools: Tools) -> int:

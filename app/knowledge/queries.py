@@ -149,6 +149,10 @@ def needed_files(session: Session, hashes: Collection[str]) -> set[str]:
     return set(session.scalars(select(Version.sha256).where(Version.sha256.in_(hashes))))
 
 
+def has_versions(session: Session) -> bool:
+    return session.scalar(select(Version.id).limit(1)) is not None
+
+
 def scan_files(session: Session, after: str, limit: int) -> list[str]:
     """The hashes of all files that are needed, from above one, in order."""
     statement = select(Version.sha256).where(Version.sha256 > after).distinct()
