@@ -144,6 +144,7 @@ def _missing(tools: Tools, index: Index, ids: Sequence[UUID]) -> Sequence[Passag
 
 
 def _versions_without_files(tools: Tools) -> tuple[Difference, int]:
+    """A file that is cut off is none."""
     difference = Difference("versions without their file")
     after, seen = "", 0
     while True:
@@ -151,9 +152,9 @@ def _versions_without_files(tools: Tools) -> tuple[Difference, int]:
             page = queries.scan_files(session, after, PAGE)
         if not page:
             return difference, seen
-        after = page[-1]
+        after = page[-1][0]
         seen += len(page)
-        absent = [one for one in page if not tools.files.exists(one)]
+        absent = [sha256 for sha256, size in page if not tools.files.is_whole(sha256, size)]
         with tools.database.read() as session:
             still = queries.needed_files(session, absent) if absent else set()
         difference.note(sorted(still))

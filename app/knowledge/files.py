@@ -110,6 +110,13 @@ class Files:
     def exists(self, sha256: str) -> bool:
         return self.path(sha256).is_file()
 
+    def is_whole(self, sha256: str, size: int) -> bool:
+        """Whether it is there with all its bytes."""
+        try:
+            return self.exists(sha256) and self.path(sha256).stat().st_size == size
+        except FileNotFoundError:
+            return False
+
     def list_(self) -> Iterator[str]:
         """The hashes of all files, in order."""
         for outer in _folders(self.folder):
