@@ -1,6 +1,8 @@
 """Documents for tests, and a worker's tools to take them to where a search finds them."""
 
+import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -153,6 +155,13 @@ def let_time_pass(database: Database, minutes: int = 10) -> None:
         ):
             later = getattr(table, name) > past
             session.execute(update(table).where(later).values({name: past}))
+
+
+def let_grace_pass(files: Files) -> None:
+    """As if all files that are marked as unneeded had been so for longer than they are kept."""
+    past = time.time() - storage.GRACE_S - 1
+    for mark in (files.folder / "unneeded").iterdir():
+        os.utime(mark, (past, past))
 
 
 def long_text(name: str, passages: int = 3) -> str:

@@ -130,11 +130,18 @@ def check(tools: Tools, fix: bool = False) -> None:
     _say({"report": asdict(consistency.check(tools, fix=fix))})
 
 
+def mend(tools: Tools) -> None:
+    """Deletes files that nobody needs any more; nothing else is left to mend."""
+    report = consistency.check(tools, fix=True)
+    assert [one.found for one in report.differences[:3]] == [0, 0, 0]
+
+
 ACTIONS: dict[str, Callable[..., object]] = {
     "add": add,
     "check": check,
     "clean": cleaning.clean,
     "delete": delete,
+    "mend": mend,
     "prepare": documents.prepare,
     "reindex": reindex,
     "replace": replace,

@@ -88,7 +88,7 @@ def _clean_knowledge(tools: Tools) -> None:
 
 def _check_knowledge(tools: Tools) -> None:
     try:
-        found = consistency.check(tools, fix=True)
+        found = consistency.check(tools, fix=True, at_once=False)
     except AppError as error:
         # A new installation has no index yet; all else the doctor tells as well.
         log.warning("the knowledge space can't be checked", reason=error.detail)

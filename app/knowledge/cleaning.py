@@ -1,10 +1,15 @@
 """Deletes what nobody needs any more. It may end at any point, and goes on the next time."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
+import structlog
+
 from app import clock
-from app.knowledge import chunk_queries, consistency, reindexing, search_queries, storage
+from app.knowledge import chunk_queries, reindexing, search_queries, storage
 from app.knowledge.tools import Tools
+
+log = structlog.get_logger(__name__)
 
 # Younger vectors are kept, also without a passage: a file that comes again isn't embedded again.
 VECTOR_DAYS = 30
@@ -12,25 +17,31 @@ BATCH = 1_000
 
 
 def clean(tools: Tools) -> dict[str, int]:
-    """How many of each were deleted.
+    """How many of each were deleted. What can't be done now holds up nothing else.
 
     Raises:
-        Unavailable.
+        Unavailable: when all else is done.
     """
-    return {
-        "files": _files(tools),
-        "abandoned_uploads": tools.files.delete_abandoned(),
-        "vectors": _vectors(tools),
-        "searches": _searches(tools),
-        "collections": reindexing.delete_retired(tools),
-    }
+    cleaned: dict[str, int] = {}
+    errors: list[Exception] = []
+    for name, step in STEPS.items():
+        try:
+            cleaned[name] = step(tools)
+        except Exception as error:
+            log.warning("something can't be cleaned now", what=name, exc_info=True)
+            errors.append(error)
+    if errors:
+        log.info("cleaned the rest", **cleaned)
+        raise errors[0]
+    return cleaned
 
 
 def _files(tools: Tools) -> int:
-    return sum(
-        storage.delete(tools.database, tools.files, batch)
-        for batch in consistency.batched(tools.files.list_(), BATCH)
-    )
+    return len(storage.expire(tools.database, tools.files))
+
+
+def _abandoned_uploads(tools: Tools) -> int:
+    return tools.files.delete_abandoned()
 
 
 def _vectors(tools: Tools) -> int:
@@ -51,3 +62,12 @@ def _searches(tools: Tools) -> int:
             deleted = search_queries.delete_older(session, before, BATCH)
         total += deleted
     return total
+
+
+STEPS: dict[str, Callable[[Tools], int]] = {
+    "files": _files,
+    "abandoned_uploads": _abandoned_uploads,
+    "vectors": _vectors,
+    "searches": _searches,
+    "collections": reindexing.delete_retired,
+}

@@ -51,8 +51,12 @@ class Report:
         return all(one.found == one.fixed for one in self.differences)
 
 
-def check(tools: Tools, *, fix: bool) -> Report:
+def check(tools: Tools, *, fix: bool, at_once: bool = True) -> Report:
     """Compares everything, and mends it where `fix` says so.
+
+    Args:
+        at_once: the fix deletes files that no version needs now, not after their grace. Until it is
+            over they are no difference.
 
     Raises:
         IndexMissing, CollectionMissing: there is nothing to compare with; a reindex helps.
@@ -62,7 +66,7 @@ def check(tools: Tools, *, fix: bool) -> Report:
     superfluous, seen_points = points_without_chunks(tools, index, fix=fix)
     missing, seen_chunks = chunks_without_points(tools, index, fix=fix)
     lost, seen_files = _versions_without_files(tools)
-    unneeded = _files_without_versions(tools, fix=fix)
+    unneeded = _files_without_versions(tools, fix=fix, at_once=at_once)
     return Report([missing, superfluous, lost, unneeded], seen_chunks, seen_points, seen_files)
 
 
@@ -140,6 +144,7 @@ def _missing(tools: Tools, index: Index, ids: Sequence[UUID]) -> Sequence[Passag
 
 
 def _versions_without_files(tools: Tools) -> tuple[Difference, int]:
+    """A file that is cut off is none."""
     difference = Difference("versions without their file")
     after, seen = "", 0
     while True:
@@ -147,16 +152,20 @@ def _versions_without_files(tools: Tools) -> tuple[Difference, int]:
             page = queries.scan_files(session, after, PAGE)
         if not page:
             return difference, seen
-        after = page[-1]
+        after = page[-1][0]
         seen += len(page)
-        absent = [one for one in page if not tools.files.exists(one)]
+        absent = [sha256 for sha256, size in page if not tools.files.is_whole(sha256, size)]
         with tools.database.read() as session:
             still = queries.needed_files(session, absent) if absent else set()
         difference.note(sorted(still))
 
 
-def _files_without_versions(tools: Tools, *, fix: bool) -> Difference:
+def _files_without_versions(tools: Tools, *, fix: bool, at_once: bool) -> Difference:
     difference = Difference("files without a version")
+    if fix and not at_once:
+        gone = storage.expire(tools.database, tools.files)
+        difference.note(gone, fixed=len(gone))
+        return difference
 
     def needed(some: Collection[str]) -> set[str]:
         with tools.database.read() as session:

@@ -3,7 +3,8 @@
 Two uploads of the same bytes are one file. A file is deleted when no version needs it: under a lock
 that uploads share from before their file is in its place until the row that needs it is committed,
 so that none is deleted in between. The lock is one of the file system, for all processes that use
-the folder.
+the folder. A mark, an empty file of the same name in a folder beside, tells since when a file has
+been known to be unneeded.
 """
 
 import fcntl
@@ -93,6 +94,7 @@ class Files:
                     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                     incoming.path.replace(path)
                     _sync(path.parent)
+            self._unmark(incoming.sha256)
             yield
 
     @contextmanager
@@ -107,6 +109,13 @@ class Files:
 
     def exists(self, sha256: str) -> bool:
         return self.path(sha256).is_file()
+
+    def is_whole(self, sha256: str, size: int) -> bool:
+        """Whether it is there with all its bytes."""
+        try:
+            return self.exists(sha256) and self.path(sha256).stat().st_size == size
+        except FileNotFoundError:
+            return False
 
     def list_(self) -> Iterator[str]:
         """The hashes of all files, in order."""
@@ -150,6 +159,32 @@ class Files:
                     deleted += self._delete(sha256)
         return deleted
 
+    def expire(
+        self,
+        candidates: Collection[str],
+        needed: Callable[[Collection[str]], Collection[str]],
+        grace_s: float,
+    ) -> list[str]:
+        """Deletes those of the candidates that nobody has needed for so long; which.
+
+        The time begins when this first finds a file unneeded, and ends when it is needed again.
+
+        Args:
+            candidates: hashes of files that are there.
+            needed: as of `delete_unneeded`.
+            grace_s: seconds.
+
+        Raises:
+            As `delete_unneeded`.
+        """
+        oldest = time.time() - grace_s
+        with self._locked(fcntl.LOCK_EX):
+            unneeded = set(candidates) - set(needed(candidates))
+            for sha256 in set(candidates) - unneeded:
+                self._unmark(sha256)
+            due = [one for one in sorted(unneeded) if self._unneeded_since(one) < oldest]
+            return [one for one in due if self._delete(one)]
+
     def delete_abandoned(self) -> int:
         """Deletes what uploads left that never ended; how many."""
         oldest = time.time() - ABANDONED_S
@@ -161,7 +196,25 @@ class Files:
                     deleted += 1
         return deleted
 
+    def _mark(self, sha256: str) -> Path:
+        return self.folder / "unneeded" / sha256
+
+    def _unmark(self, sha256: str) -> None:
+        with _translated():
+            self._mark(sha256).unlink(missing_ok=True)
+
+    def _unneeded_since(self, sha256: str) -> float:
+        """As its mark says, which it gets if it has none."""
+        mark = self._mark(sha256)
+        with _translated():
+            mark.parent.mkdir(mode=0o700, exist_ok=True)
+            with suppress(FileExistsError):
+                mark.touch(exist_ok=False)
+            return mark.stat().st_mtime
+
     def _delete(self, sha256: str) -> int:
+        # First: a mark that is left would be the end of the same file when it comes again.
+        self._unmark(sha256)
         try:
             self.path(sha256).unlink()
         except FileNotFoundError:

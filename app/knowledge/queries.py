@@ -149,10 +149,20 @@ def needed_files(session: Session, hashes: Collection[str]) -> set[str]:
     return set(session.scalars(select(Version.sha256).where(Version.sha256.in_(hashes))))
 
 
-def scan_files(session: Session, after: str, limit: int) -> list[str]:
-    """The hashes of all files that are needed, from above one, in order."""
-    statement = select(Version.sha256).where(Version.sha256 > after).distinct()
-    return list(session.scalars(statement.order_by(Version.sha256).limit(limit)))
+def has_versions(session: Session) -> bool:
+    return session.scalar(select(Version.id).limit(1)) is not None
+
+
+def scan_files(session: Session, after: str, limit: int) -> list[tuple[str, int]]:
+    """The hashes and sizes of all files that are needed, from above one hash, in order."""
+    statement = (
+        select(Version.sha256, func.max(Version.size))
+        .where(Version.sha256 > after)
+        .group_by(Version.sha256)
+        .order_by(Version.sha256)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in session.execute(statement)]
 
 
 def delete_document(session: Session, document_id: str) -> bool:

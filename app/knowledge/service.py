@@ -209,7 +209,8 @@ def delete(session: Session, user_id: int, document_id: str) -> list[str]:
 def delete_all_of(session: Session, user_id: int) -> int:
     """Deletes all documents of a user, who is locked so that none is added meanwhile; how many.
 
-    A worker deletes their points when Qdrant is there, and their files with its next cleaning.
+    A worker deletes their points when Qdrant is there, and their files with a cleaning, after their
+    grace.
     """
     ids = queries.list_all_ids(session, user_id)
     for document_id in ids:
@@ -359,7 +360,7 @@ def _try_again(session: Session, user_id: int, document_id: str) -> bool:
 
 
 def _trim(session: Session, settings: Settings, document_id: str) -> None:
-    """Forgets the oldest versions; their files go with the next cleaning."""
+    """Forgets the oldest versions; a cleaning deletes their files, after their grace."""
     queries.delete_superfluous(session, document_id, settings.knowledge_version_limit - 1)
 
 

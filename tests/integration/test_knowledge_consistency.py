@@ -97,18 +97,23 @@ def test_files_without_a_version_are_found_and_deleted(hashed_tools: Tools) -> N
     assert found(consistency.check(hashed_tools, fix=False)) == CLEAN
 
 
-def test_versions_without_their_file_are_found_and_stay_until_it_is_there_again(
-    hashed_tools: Tools,
+@pytest.mark.parametrize("left", [None, b"", b"Los", b"Lost, and more"])
+def test_versions_without_their_whole_file_are_found_and_stay_until_it_is_there_again(
+    hashed_tools: Tools, left: bytes | None
 ) -> None:
     document = documents.add(hashed_tools, ALICE.id, "Lost")
     documents.work(hashed_tools)
-    hashed_tools.files.path(document.newest.sha256).unlink()
+    path = hashed_tools.files.path(document.newest.sha256)
+    path.unlink()
+    if left is not None:
+        path.write_bytes(left)
     for fix in (False, True):
         report = consistency.check(hashed_tools, fix=fix)
         assert (found(report), fixed(report)) == ([0, 0, 1, 0], CLEAN)
         assert report.differences[2].examples == [document.newest.sha256]
         assert not report.is_clean
     documents.add(hashed_tools, ALICE.id, "Lost")
+    assert path.read_bytes() == b"Lost"
     assert found(consistency.check(hashed_tools, fix=False)) == CLEAN
 
 

@@ -53,7 +53,7 @@ def test_whoever_dies_between_two_steps_leaves_what_the_next_one_finishes(
         before, actions = story(name, point)
         died = ingester.kill(point, *actions, before=before)
         documents.let_time_pass(database)
-        report = ingester.check(*actions, ("clean",))
+        report = ingester.check(*actions, ("clean",), ("mend",))
         assert [one["found"] for one in report["differences"]] == [0, 0, 0, 0], (point, report)
         assert report["points"] == report["chunks"], (point, report)
         if not died:

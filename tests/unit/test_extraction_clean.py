@@ -37,6 +37,18 @@ def test_code_keeps_its_blanks() -> None:
     assert clean.code("\n\nif a:  \r\n\tb\n\n    c\n") == "if a:\n    b\n\n    c"
 
 
+@given(st.text(st.sampled_from(" \t\u3000\nab"), max_size=40))
+def test_blanks_at_the_ends_of_lines_and_no_others_are_taken_out(text: str) -> None:
+    bare = "\n".join(line.rstrip() for line in text.split("\n"))
+    assert clean.BLANKS_AT_END.sub("", text) == bare
+
+
+def test_code_with_a_million_blanks_in_one_line_is_read() -> None:
+    """In a moment: with the square of their number it would be hours."""
+    blanks = " " * 1_000_000
+    assert clean.code(f"a{blanks}b{blanks}\nc") == f"a{blanks}b\nc"
+
+
 def test_a_heading_stands_on_one_line_of_bounded_length() -> None:
     (block,) = clean.blocks(Block("one\n two " + "x" * 100_000, "heading", 2, 3))
     assert block.text.startswith("one two x")

@@ -6,8 +6,10 @@ import psutil
 import pytest
 
 from app.errors import AppError
-from app.knowledge.errors import FileRefused
-from app.knowledge.extraction import sandbox
+from app.knowledge.errors import FileHasTooMuchText, FileRefused
+from app.knowledge.extraction import sandbox, wire
+from app.knowledge.extraction.limits import Limits
+from app.knowledge.texts import Block
 from tests import hostile
 
 # Words of the fix that people are told.
@@ -80,3 +82,25 @@ def test_a_file_with_too_much_text_is_refused_whatever_its_type(files: dict[str,
         with pytest.raises(FileRefused) as refused:
             sandbox.extract(files[name], name, few)
         assert refused.value.code == "FileHasTooMuchText"
+
+
+@pytest.mark.parametrize("name", ["short.html", "short.md", "short.txt"])
+def test_a_file_with_too_many_paragraphs_is_refused(tmp_path: Path, name: str) -> None:
+    """However short: each takes much more than its text of the process that receives it."""
+    limits = dataclasses.replace(hostile.LIMITS, blocks=100)
+    path = tmp_path / name
+    path.write_text("<p>a\n\n" * 100)
+    assert len(sandbox.extract(path, name, limits).blocks) == 100
+    path.write_text("<p>a\n\n" * 101)
+    with pytest.raises(FileHasTooMuchText, match="more than 100 paragraphs; split it"):
+        sandbox.extract(path, name, limits)
+
+
+def test_everything_within_the_limits_fits_into_what_is_received() -> None:
+    """Also if each character and each block takes as much as one can."""
+    block = Block("\U0001f600" * 100, "paragraph", 999_999_999, 999_999_999)
+    escaped = Block('"\\' * 50, "paragraph", 999_999_999, 999_999_999)
+    for one in (block, escaped):
+        sent = len(wire.encode_block(one)) * 1_000
+        limits = Limits(characters=100_000, blocks=1_000)
+        assert sent <= wire.most_bytes(limits) - wire.ROOM

@@ -25,7 +25,8 @@ ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)
 LEADERS = re.compile(r"(?:[.·…_] ?){6,}")
 LINE_END = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 BLANKS = re.compile(r"[^\S\n]+")
-BLANKS_AT_END = re.compile(r"[^\S\n]+(?=\n|\Z)")
+# Each run of blanks is looked at once: only from its beginning, and without a way back.
+BLANKS_AT_END = re.compile(r"(?<![^\S\n])[^\S\n]++(?=\n|\Z)")
 # Normalization takes time with the square of the marks on a letter, so it goes in pieces that end
 # where the next character never melts with the one before it.
 PIECE = re.compile(

@@ -67,11 +67,13 @@ def _blocks(order: wire.Order, media_type: str, facts: Facts) -> Iterator[Block]
     module = importlib.import_module(f"{__package__}.{MODULES[media_type]}")
     confinement.limit_memory(order.limits.memory_mb)
     extractor = cast(Extractor, module)
-    length = 0
+    count = length = 0
     empty = True
     for raw in extractor.read(Path(order.path), order.limits, facts):
         for block in clean.blocks(raw):
+            count += 1
             length += len(block.text)
+            order.limits.check_blocks(count)
             order.limits.check_characters(length)
             empty = empty and not any(map(str.isalnum, block.text))
             yield block

@@ -96,7 +96,7 @@ def _listen(
     assert child.stdout is not None
     assert child.stderr is not None
     deadline = time.monotonic() + limits.seconds + GRACE_S
-    most = wire.most_bytes(limits.characters)
+    most = wire.most_bytes(limits)
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ, heard.output)
         selector.register(child.stderr, selectors.EVENT_READ, heard.said)

@@ -1,6 +1,7 @@
 """What the process that extracts is told, and what it sends back: a line of JSON for each block,
 and a last one that says how it ended."""
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -29,7 +30,7 @@ REFUSALS: dict[str, type[FileRefused]] = {
         errors.FileUnsupported,
     )
 }
-# A character takes 4 bytes at most; a block's frame is below 100, and it has one character or more.
+# A character takes 4 bytes at most, and a block's frame less than 100.
 BYTES_OF_CHARACTER = 4
 BYTES_OF_BLOCK = 100
 LONGEST_DETAIL = 1_000
@@ -59,9 +60,9 @@ def decode_order(text: str) -> Order:
     return Order(**{**values, "limits": Limits(**values["limits"])})
 
 
-def most_bytes(characters: int) -> int:
-    """What a text of so many characters may take at most."""
-    return (BYTES_OF_CHARACTER + BYTES_OF_BLOCK) * characters + ROOM
+def most_bytes(limits: Limits) -> int:
+    """What a text within the limits takes at most."""
+    return BYTES_OF_CHARACTER * limits.characters + BYTES_OF_BLOCK * limits.blocks + ROOM
 
 
 def encode_block(block: Block) -> bytes:
@@ -101,8 +102,10 @@ def decode(output: bytes) -> Extracted | None:
 
 def _lines(output: bytes) -> Iterator[Any]:
     try:
-        for line in output.split(b"\n")[:-1]:
-            yield json.loads(line)
+        # One after the other: all of them at once would take as much memory again.
+        for line in io.BytesIO(output):
+            if line.endswith(b"\n"):
+                yield json.loads(line)
     except ValueError as error:
         raise Garbled from error
 
