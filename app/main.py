@@ -34,6 +34,7 @@ from app.knowledge.search import Searcher
 from app.settings import Settings
 from app.usage.recorder import Recorder
 from app.vectors import client as vectors
+from app.vectors.guard import Guard
 
 MB = 1024 * 1024
 
@@ -101,10 +102,10 @@ def _build(state: State, settings: Settings, closing: ExitStack) -> None:
     # One thread for each: a query is short, and others want the cores as well.
     embedders = closing.enter_context(contextlib.closing(Embedders(settings, threads=1)))
     recorder = closing.enter_context(contextlib.closing(Recorder(database)))
-    # A third of the threads that serve requests for searches and one for answers; the others are
-    # for what takes no model.
+    # Of the threads that serve requests a third each may wait for the embedder, for Qdrant, and for
+    # answers; the others are for what takes none of them.
     places = max(1, settings.web_threads // 3)
-    searcher = Searcher(database, qdrant, embedders, Gate(places))
+    searcher = Searcher(database, qdrant, embedders, Gate(places), Guard(places))
     missing = completions.missing(settings)
     model = None if missing else LanguageModel(settings)
     if model is not None:

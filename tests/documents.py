@@ -23,6 +23,7 @@ from app.knowledge.service import Upload
 from app.knowledge.tools import Tools
 from app.settings import Settings
 from app.vectors import client, collections
+from app.vectors.guard import Guard
 
 NEVER = threading.Event()
 
@@ -104,7 +105,7 @@ def delete_collections(tools: Tools) -> None:
 
 
 def searcher(tools: Tools) -> Searcher:
-    return Searcher(tools.database, tools.qdrant, tools.embedders, Gate(4))
+    return Searcher(tools.database, tools.qdrant, tools.embedders, Gate(4), Guard(4))
 
 
 def add(tools: Tools, user_id: int, content: str | bytes, name: str = "text.md") -> DocumentOut:

@@ -2,12 +2,17 @@
 
 from collections.abc import AsyncIterable, Callable, Iterable
 
-from anyio import CancelScope, to_thread
+import structlog
+from anyio import CancelScope, fail_after, to_thread
 from fastapi.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from app.http.documentation import Responses
 
+log = structlog.get_logger(__name__)
+
+# How long a client may take to make room for an event.
+SEND_S = 30.0
 MEDIA_TYPE = "text/event-stream"
 EVENTS: Responses = {200: {"content": {MEDIA_TYPE: {}}, "description": "Events."}}
 
@@ -34,8 +39,15 @@ class EventStream(StreamingResponse):
         self._close = close
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_soon(message: Message) -> None:
+            # Whoever stays and reads nothing would keep for ever what others wait for.
+            with fail_after(SEND_S):
+                await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send_soon)
+        except TimeoutError:
+            log.info("a client that reads no events is left", path=scope["path"])
         finally:
             with CancelScope(shield=True):
                 await to_thread.run_sync(self._close)

@@ -6,13 +6,14 @@ from datetime import timedelta
 import structlog
 
 from app import clock
-from app.knowledge import chunk_queries, reindexing, search_queries, storage
+from app.knowledge import chunk_queries, claim_queries, reindexing, search_queries, storage
 from app.knowledge.tools import Tools
 
 log = structlog.get_logger(__name__)
 
 # Younger vectors are kept, also without a passage: a file that comes again isn't embedded again.
 VECTOR_DAYS = 30
+TURN_DAYS = 1
 BATCH = 1_000
 
 
@@ -64,10 +65,16 @@ def _searches(tools: Tools) -> int:
     return total
 
 
+def _turns(tools: Tools) -> int:
+    with tools.database.begin(frees_space=True) as session:
+        return claim_queries.delete_turns(session, clock.now() - timedelta(days=TURN_DAYS))
+
+
 STEPS: dict[str, Callable[[Tools], int]] = {
     "files": _files,
     "abandoned_uploads": _abandoned_uploads,
     "vectors": _vectors,
     "searches": _searches,
+    "turns": _turns,
     "collections": reindexing.delete_retired,
 }

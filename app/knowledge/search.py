@@ -6,7 +6,7 @@ there, and what they read. So what Qdrant has too much or too late is never show
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
@@ -36,12 +36,16 @@ from app.knowledge.schemas import (
 )
 from app.knowledge.search_queries import Passage
 from app.vectors import points, sparse
+from app.vectors.client import QdrantUnavailable
+from app.vectors.guard import Guard
 from app.vectors.points import Asked, CollectionMissing
 
 log = structlog.get_logger(__name__)
 
 # What Qdrant is asked for beyond the wanted: some may be of versions that serve no longer.
 SPARE = 20
+# So many times as much, when these were too few.
+WIDER = 10
 EVERYTHING = DocumentFilter()
 
 SearchPage = Page[SearchOut]
@@ -55,6 +59,7 @@ class Searcher:
     qdrant: QdrantClient
     embedders: Embedders
     gate: Gate
+    guard: Guard
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,9 @@ def rank(searcher: Searcher, wanted: Wanted) -> Ranked:
         if wanted.mode == "semantic":
             raise _unavailable(error) from error
         log.warning("a search is answered by keywords alone", reason=error.detail)
+        if isinstance(error, (QdrantUnavailable, CollectionMissing)):
+            # Asked again, it would keep a thread waiting for as long once more.
+            return _by_database(searcher, wanted, documents, error.detail)
         return _by_keywords(searcher, wanted, documents, error.detail)
 
 
@@ -187,20 +195,37 @@ def _by_keywords(
         )
     except Unavailable as error:
         log.warning("the database answers a search for keywords", reason=error.detail)
-        with searcher.database.read() as session:
-            passages = fallback.search(
-                session, wanted.user_id, wanted.text, documents, wanted.limit
-            )
-        return Ranked(passages, "keyword", degraded or error.detail)
+        return _by_database(searcher, wanted, documents, degraded or error.detail)
+
+
+def _by_database(
+    searcher: Searcher, wanted: Wanted, documents: Sequence[str] | None, degraded: str
+) -> Ranked:
+    with searcher.database.read() as session:
+        passages = fallback.search(session, wanted.user_id, wanted.text, documents, wanted.limit)
+    return Ranked(passages, "keyword", degraded)
 
 
 def _found(searcher: Searcher, index: Index, asked: Asked, wanted: Wanted) -> list[Passage]:
-    hits = points.search(searcher.qdrant, index.collection, asked)
-    ids: list[UUID] = [one.id for one in hits]
+    ids = _ask(searcher, index, asked)
+    passages = _shown(searcher, wanted, ids)
+    if len(passages) < wanted.limit and len(ids) == asked.limit:
+        # Many that are gone were nearer, and wait to be deleted from Qdrant.
+        ids = _ask(searcher, index, replace(asked, limit=asked.limit * WIDER))
+        passages = _shown(searcher, wanted, ids)
+    return passages[: wanted.limit]
+
+
+def _ask(searcher: Searcher, index: Index, asked: Asked) -> list[UUID]:
+    with searcher.guard.entered():
+        return [one.id for one in points.search(searcher.qdrant, index.collection, asked)]
+
+
+def _shown(searcher: Searcher, wanted: Wanted, ids: Sequence[UUID]) -> list[Passage]:
+    """Those that are the owner's and still there: of that the database has the last word."""
     with searcher.database.read() as session:
         shown = search_queries.passages(session, wanted.user_id, ids)
-    # The database has the last word on whose they are, and whether they are still there.
-    return [shown[one] for one in ids if one in shown][: wanted.limit]
+    return [shown[one] for one in ids if one in shown]
 
 
 def _hit(rank_: int, passage: Passage, text: str) -> HitOut:

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import httpx
 
+from app.breaker import Breaker, Resting
 from app.openai import addresses
 from app.openai.answers import Meaning
-from app.openai.breaker import Breaker, Resting
 from app.openai.events import Events
 from app.openai.pace import Pace
 from app.openai.patience import Busy, Failed, Passing, Patience

@@ -17,6 +17,7 @@ from app.settings import Settings
 from app.users import service as users
 from app.users.errors import UserNotFound
 from app.vectors import client
+from app.vectors.guard import Guard
 
 THREADS = 2
 # Another one goes on for hours with a large database.
@@ -63,7 +64,7 @@ def evaluate(tools: Tools, login: str, questions: Sequence[Question]) -> list[Qu
         user = users.get_by_login(session, login)
     if user is None:
         raise UserNotFound
-    searcher = Searcher(tools.database, tools.qdrant, tools.embedders, Gate(1))
+    searcher = Searcher(tools.database, tools.qdrant, tools.embedders, Gate(1), Guard(1))
     return evaluation.evaluate(searcher, user.id, questions)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.breaker import FAILURES
 from app.completions import client
 from app.completions.client import LanguageModel
 from app.completions.errors import (
@@ -15,7 +16,6 @@ from app.completions.errors import (
     LanguageModelUnavailable,
 )
 from app.completions.messages import Message
-from app.openai.breaker import FAILURES
 from app.settings import Settings
 from tests import openai_server
 from tests.openai_server import Behaviour, Exchange, OpenAIServer, answer, saying

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from app.breaker import FAILURES, REST_S
 from app.embedders import build
 from app.embedders.base import Embedder
 from app.embedders.errors import EmbedderMisconfigured, EmbedderRefused, EmbedderUnavailable
-from app.openai.breaker import FAILURES, REST_S
 from app.settings import Settings
 from tests import hashed_vectors, openai_server
 from tests.openai_server import Behaviour, OpenAIServer, answer

@@ -1,6 +1,6 @@
 import pytest
 
-from app.openai.breaker import FAILURES, REST_S, Breaker, Resting
+from app.breaker import FAILURES, REST_S, Breaker, Resting
 from app.openai.patience import Busy, Failed
 
 

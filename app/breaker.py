@@ -20,21 +20,26 @@ class Resting(Exception):
 
 
 class Breaker:
-    """After `FAILURES` in a row every call fails at once for `REST_S`; then one is let through.
+    """After `FAILURES` in a row every call fails at once for a while; then one is let through.
 
     Its lock is never held during a call: any number of threads may be within `guarding`.
     """
 
     def __init__(
-        self, failure: type[Exception], clock: Callable[[], float] = time.monotonic
+        self,
+        failure: type[Exception],
+        clock: Callable[[], float] = time.monotonic,
+        rest_s: float = REST_S,
     ) -> None:
         """
         Args:
             failure: what counts as one. Other exceptions say nothing of the server's state.
             clock: seconds.
+            rest_s: how long calls fail at once.
         """
         self._failure = failure
         self._clock = clock
+        self._rest_s = rest_s
         self._lock = Lock()
         self._failures = 0
         self._closed_until = 0.0
@@ -69,7 +74,7 @@ class Breaker:
     def _failed(self) -> None:
         with self._lock:
             self._failures += 1
-            self._closed_until = self._clock() + REST_S
+            self._closed_until = self._clock() + self._rest_s
 
     def _succeeded(self) -> None:
         with self._lock:
