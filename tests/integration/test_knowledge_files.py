@@ -1,9 +1,14 @@
 """A file that no version needs is kept for a while: the database may not be restored yet."""
 
+import threading
+
 import pytest
+import redis
 from sqlalchemy import delete, select
 from structlog.testing import capture_logs
 
+from app.jobs import broker as brokers
+from app.jobs import tasks
 from app.knowledge import cleaning, consistency, storage
 from app.knowledge.models import Document, Version
 from app.knowledge.tools import Tools
@@ -52,6 +57,20 @@ def test_a_file_goes_when_it_has_been_unneeded_for_its_grace(hashed_tools: Tools
     # When it comes again, its time begins anew.
     put(hashed_tools)
     assert clean(hashed_tools) == 0
+
+
+def test_the_jobs_of_the_worker_keep_to_the_grace(hashed_tools: Tools, cache: redis.Redis) -> None:
+    broker = brokers.build(cache)
+    tasks.register(broker, cache, hashed_tools, threading.Event())
+    documents.add(hashed_tools, ALICE.id, "Needed")
+    unneeded = put(hashed_tools)
+    for _ in range(2):
+        for job in (tasks.CLEAN, tasks.CHECK):
+            broker.get_actor(job)()
+    assert hashed_tools.files.exists(unneeded)
+    documents.let_grace_pass(hashed_tools.files)
+    broker.get_actor(tasks.CHECK)()
+    assert not hashed_tools.files.exists(unneeded)
 
 
 def test_a_file_that_waits_for_its_end_is_told_and_mended_by_command(hashed_tools: Tools) -> None:
