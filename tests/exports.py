@@ -132,6 +132,7 @@ def _knowledge(moment: datetime) -> list[Any]:
         knowledge.VectorIndex(
             collection="c", model="m", dimension=2, state="retired", created_at=moment
         ),
+        knowledge.Turn(user_id=1, taken_at=moment),
         knowledge.Removal(version_id=version, due_at=moment),
         knowledge.Search(id=-(2**40), query="旧", hits=[], milliseconds=0.0, **searched),
         knowledge.Search(id=7, query="new", hits=[{"a": 1}], milliseconds=0.1, **searched),

@@ -213,22 +213,24 @@ def preview_deletion(session: Session, user_id: int) -> Deletion:
     return _deletion(session, user_id, owned, knowledge.count(session, user_id))
 
 
-def delete_user(session: Session, actor: Actor, user_id: int) -> Deletion:
-    """Deletes a user; what went, and what stayed without the user.
+def delete_user(session: Session, actor: Actor, user_id: int) -> tuple[Deletion, list[str]]:
+    """Deletes a user; what went, and what stayed without the user, and the uploaded files that may
+    be needed no longer.
 
     Raises:
         UserNotFound, LastAdministrator.
     """
     user = users.require_deletable(session, user_id)
     owned = diagrams.delete_all_of(session, user_id)
-    # Their points and files go afterwards: they stand in the database until then.
-    documents = knowledge.delete_all_of(session, user_id)
+    documents = knowledge.count(session, user_id)
+    # Their points and files go afterwards.
+    doomed = knowledge.delete_all_of(session, user_id)
     deletion = _deletion(session, user_id, owned, documents)
     details = {"login": user.login, "name": user.name} | deletion.model_dump()
     # Before the deletion: one's own account is there to refer to until then.
     audit.note(session, actor, "user.delete", ("user", user_id), details)
     users.delete(session, user_id)
-    return deletion
+    return deletion, doomed
 
 
 def list_events(

@@ -16,6 +16,8 @@ from app.http.dependencies import CacheOf, DatabaseOf, RedisOf, SettingsOf
 from app.http.documentation import raises
 from app.http.fields import RowNumber, Text
 from app.http.pagination import CursorText, InvalidCursor, Limit, Page
+from app.knowledge import storage
+from app.knowledge.dependencies import FilesOf, Wake
 from app.organizations.errors import OrganizationNotFound
 from app.users.errors import LastAdministrator, ManagerNeedsOrganization, UserNotFound
 from app.users.schemas import Role, UserFilter, UserPatch, UserRow
@@ -111,8 +113,14 @@ def preview_deletion(user_id: UserId, _: Admin, database: DatabaseOf) -> Deletio
 
 
 @router.delete("/{user_id}", responses=raises(NotAnAdministrator, UserNotFound, LastAdministrator))
-def delete(user_id: UserId, actor: Admin, database: DatabaseOf, cache: CacheOf) -> Deletion:
-    """Deletes a user with all diagrams and API keys. What was used and what was done stays."""
+def delete(
+    user_id: UserId, actor: Admin, database: DatabaseOf, cache: CacheOf, files: FilesOf, wake: Wake
+) -> Deletion:
+    """Deletes a user with all diagrams, documents and API keys. What was used and what was done
+    stays."""
     changing = cache.changing(keys.user(user_id))
     with changing, database.begin(frees_space=True) as session:
-        return service.delete_user(session, actor, user_id)
+        deletion, doomed = service.delete_user(session, actor, user_id)
+    storage.discard(database, files, doomed)
+    wake()
+    return deletion

@@ -69,6 +69,10 @@ def is_due(session: Session, now: datetime) -> bool:
     return session.scalar(select(Version.id).where(_is_due(now)).limit(1)) is not None
 
 
+def delete_turn(session: Session, user_id: int) -> None:
+    session.execute(delete(Turn).where(Turn.user_id == user_id))
+
+
 def delete_turns(session: Session, before: datetime) -> int:
     """Those of users of whom nothing was taken since; they are the first then. How many."""
     result = session.execute(delete(Turn).where(Turn.taken_at < before))

@@ -144,6 +144,12 @@ def list_files(session: Session, document_ids: Collection[str]) -> list[str]:
     return list(session.scalars(statement))
 
 
+def list_files_of(session: Session, user_id: int) -> list[str]:
+    """The hashes of all files of a user."""
+    statement = select(Version.sha256).join(Document, Document.id == Version.document_id)
+    return list(session.scalars(statement.where(Document.user_id == user_id).distinct()))
+
+
 def needed_files(session: Session, hashes: Collection[str]) -> set[str]:
     """Which of these files some version is of."""
     return set(session.scalars(select(Version.sha256).where(Version.sha256.in_(hashes))))

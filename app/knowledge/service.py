@@ -206,17 +206,16 @@ def delete(session: Session, user_id: int, document_id: str) -> list[str]:
     return doomed
 
 
-def delete_all_of(session: Session, user_id: int) -> int:
-    """Deletes all documents of a user, who is locked so that none is added meanwhile; how many.
-
-    A worker deletes their points when Qdrant is there, and their files with a cleaning, after their
-    grace.
-    """
-    ids = queries.list_all_ids(session, user_id)
-    for document_id in ids:
+def delete_all_of(session: Session, user_id: int) -> list[str]:
+    """Deletes all documents of a user, who is locked so that none is added meanwhile; the files
+    that may be needed no longer. A worker deletes their points when Qdrant is there."""
+    doomed = queries.list_files_of(session, user_id)
+    for document_id in queries.list_all_ids(session, user_id):
         queries.lock(session, user_id, document_id)
         _delete(session, document_id)
-    return len(ids)
+    # After the versions, as whoever claims one does.
+    claim_queries.delete_turn(session, user_id)
+    return doomed
 
 
 def count(session: Session, user_id: int) -> int:

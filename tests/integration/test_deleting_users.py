@@ -125,7 +125,7 @@ def counts(session: Session) -> dict[str, int]:
 
 def deletion(database: Database, user_id: int) -> dict[str, dict[str, int]]:
     with database.begin() as session:
-        return service.delete_user(session, actor(database, ROOT.id), user_id).model_dump()
+        return service.delete_user(session, actor(database, ROOT.id), user_id)[0].model_dump()
 
 
 EXPECTED = {
@@ -272,7 +272,7 @@ def demote(database: Database, who: Actor, user_id: int) -> object:
 
 def remove(database: Database, who: Actor, user_id: int) -> object:
     with database.begin() as session:
-        return service.delete_user(session, who, user_id)
+        return service.delete_user(session, who, user_id)[0]
 
 
 @pytest.mark.parametrize("pair", [(demote, demote), (remove, remove), (demote, remove)])

@@ -6,14 +6,14 @@ from sqlalchemy import func, select
 
 from app.db.registry import metadata
 from app.knowledge import cleaning, consistency, indexes
-from app.knowledge.models import Chunk, Document, Feedback, Removal, Search, Tag, Version
+from app.knowledge.models import Chunk, Document, Feedback, Removal, Search, Tag, Turn, Version
 from app.knowledge.tools import Tools
 from app.settings import Settings
 from app.vectors import points
 from tests import documents
 from tests.http.browsers import Browser
 from tests.http.uploads import DOCUMENTS, found, names, replace, search, upload
-from tests.people import ALICE
+from tests.people import ALICE, BOB
 
 OWNED = (Document, Tag, Version, Chunk, Search, Feedback)
 
@@ -47,10 +47,14 @@ def fill(browser: Browser, tools: Tools) -> dict[str, Any]:
 
 
 def test_every_table_of_knowledge_is_looked_at() -> None:
-    """But for vectors, which are nobody's, and which index there is."""
+    """But for vectors, which are nobody's, which index there is, and turns, which users have."""
     present = {name for name in metadata.tables if name.startswith(("knowledge_", "documents"))}
     looked_at = {one.__tablename__ for one in (*OWNED, Removal)}
-    assert present - looked_at == {"knowledge_embeddings", "knowledge_indexes"}
+    assert present - looked_at == {
+        "knowledge_embeddings",
+        "knowledge_indexes",
+        "knowledge_turns",
+    }
 
 
 def test_a_deleted_document_is_found_no_more_and_leaves_nothing(
@@ -119,13 +123,12 @@ def test_with_a_user_go_documents_points_files_and_history(
     assert left["documents"] == left["knowledge_versions"] == left["knowledge_chunks"] == 1
     assert left["knowledge_searches"] == left["knowledge_feedback"] == left["knowledge_tags"] == 0
     assert left["knowledge_removals"] > 0
-    documents.work(tools)
-    cleaning.clean(tools)
-    documents.let_grace_pass(tools.files)
-    cleaning.clean(tools)
-    assert count_points(tools) == 1
+    with tools.database.read() as session:
+        assert session.scalars(select(Turn.user_id)).all() == [BOB.id]
     # The file that bob has as well stays.
     assert files(settings) == 1
+    documents.work(tools)
+    assert count_points(tools) == 1
     assert rows(tools)["knowledge_removals"] == 0
     assert consistency.check(tools, fix=False).is_clean
     assert found(bob, "rain", mode="keyword") == ["bob.md"]
