@@ -105,7 +105,7 @@ def base(servers: Servers, tmp_path: Path) -> Settings:
             "redis_host": HOST,
             "redis_password": servers.redis_password,
             "redis_port": servers.redis_port,
-            "web_threads": 4,
+            "web_threads": 6,
         }
     )
     with caches.build(settings) as client:

@@ -16,7 +16,7 @@ from app.http.dependencies import CacheOf, DatabaseOf, RedisOf, SettingsOf
 from app.http.documentation import raises
 from app.http.fields import RowNumber, Text
 from app.http.pagination import CursorText, InvalidCursor, Limit, Page
-from app.knowledge import storage
+from app.knowledge import service as knowledge
 from app.knowledge.dependencies import FilesOf, Wake
 from app.organizations.errors import OrganizationNotFound
 from app.users.errors import LastAdministrator, ManagerNeedsOrganization, UserNotFound
@@ -121,6 +121,6 @@ def delete(
     changing = cache.changing(keys.user(user_id))
     with changing, database.begin(frees_space=True) as session:
         deletion, doomed = service.delete_user(session, actor, user_id)
-    storage.discard(database, files, doomed)
+    knowledge.discard_files(database, files, doomed)
     wake()
     return deletion

@@ -10,7 +10,7 @@ from app.http.dependencies import DatabaseOf, SettingsOf
 from app.http.documentation import Responses, raises
 from app.http.event_streams import EVENTS, EventStream
 from app.http.pagination import CursorText, InvalidCursor, Limit
-from app.knowledge import answers_router, events, search_router, service, storage
+from app.knowledge import answers_router, events, search_router, service
 from app.knowledge.dependencies import (
     FORM,
     DocumentId,
@@ -116,7 +116,7 @@ def delete(
     """For good, with all versions. From now on no search finds it."""
     with database.begin(frees_space=True) as session:
         doomed = service.delete(session, user.id, document_id)
-    storage.discard(database, files, doomed)
+    service.discard_files(database, files, doomed)
     wake()
 
 

@@ -218,6 +218,11 @@ def delete_all_of(session: Session, user_id: int) -> list[str]:
     return doomed
 
 
+def discard_files(database: Database, files: Files, hashes: Collection[str]) -> None:
+    """Deletes those of the files that no version needs, once what needed them is gone."""
+    storage.discard(database, files, hashes)
+
+
 def count(session: Session, user_id: int) -> int:
     return queries.count(session, user_id)
 
