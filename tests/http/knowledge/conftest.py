@@ -17,8 +17,7 @@ def models() -> Iterator[OpenAIServer]:
 
 @pytest.fixture
 def settings(settings: Settings, models: OpenAIServer) -> Settings:
-    # A third of the threads is two places: one request can hold one while another is let in.
-    return settings.model_copy(update=models.settings | {"web_threads": 6})
+    return settings.model_copy(update=models.settings)
 
 
 @pytest.fixture

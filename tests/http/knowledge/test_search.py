@@ -1,6 +1,7 @@
 """Searches over HTTP: modes, filters, what is shown of a hit, and what remains of a search."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -250,10 +251,12 @@ def test_without_the_embedder_words_are_found_by_qdrant(
 
 
 def test_when_the_embedder_has_too_many_to_serve_words_are_found(
-    service: Service, alice: Browser, shelf: dict[str, str]
+    service: Service, alice: Browser, shelf: dict[str, str], settings: Settings
 ) -> None:
     gate: Gate = service.app.state.searcher.gate
-    with gate.entered(), gate.entered():
+    with ExitStack() as taken:
+        for _ in range(settings.web_threads // 3):
+            taken.enter_context(gate.entered())
         assert search(alice, "蒸发")["mode"] == "keyword"
         assert ask(alice, query="蒸发", mode="semantic").status_code == 503
     assert search(alice, "蒸发")["mode"] == "hybrid"
