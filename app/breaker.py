@@ -60,16 +60,26 @@ class Breaker:
             if trial:
                 self._trying = False
 
+    def check(self) -> None:
+        """Raises Resting when a call wouldn't be made now."""
+        with self._lock:
+            self._require_awake()
+
     def _enter(self) -> bool:
         """Whether the call is the one that finds out."""
         with self._lock:
+            self._require_awake()
             if self._failures < FAILURES:
                 return False
-            left = self._closed_until - self._clock()
-            if left > 0 or self._trying:
-                raise Resting(max(left, TRIAL_S))
             self._trying = True
             return True
+
+    def _require_awake(self) -> None:
+        if self._failures < FAILURES:
+            return
+        left = self._closed_until - self._clock()
+        if left > 0 or self._trying:
+            raise Resting(max(left, TRIAL_S))
 
     def _failed(self) -> None:
         with self._lock:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterable, Callable, Iterable
 
 import structlog
-from anyio import CancelScope, fail_after, to_thread
+from anyio import CancelScope, move_on_after, to_thread
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
@@ -17,9 +17,14 @@ MEDIA_TYPE = "text/event-stream"
 EVENTS: Responses = {200: {"content": {MEDIA_TYPE: {}}, "description": "Events."}}
 
 
+class NotRead(Exception):
+    """The client stays, and takes nothing."""
+
+
 class EventStream(StreamingResponse):
     """Sends events, and gives back what they hold, however it ends: also when the client goes away
-    before the first of them, when no generator has been begun whose end could do it."""
+    before the first of them, when no generator has been begun whose end could do it, and when it
+    stays and reads no more."""
 
     def __init__(
         self,
@@ -41,12 +46,15 @@ class EventStream(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_soon(message: Message) -> None:
             # Whoever stays and reads nothing would keep for ever what others wait for.
-            with fail_after(SEND_S):
+            with move_on_after(SEND_S) as patience:
                 await send(message)
+            if patience.cancelled_caught:
+                # No TimeoutError, which is an OSError, and as such means that the client is gone.
+                raise NotRead
 
         try:
             await super().__call__(scope, receive, send_soon)
-        except TimeoutError:
+        except NotRead:
             log.info("a client that reads no events is left", path=scope["path"])
         finally:
             with CancelScope(shield=True):

@@ -37,7 +37,7 @@ from app.knowledge.schemas import (
 from app.knowledge.search_queries import Passage
 from app.vectors import points, sparse
 from app.vectors.client import QdrantUnavailable
-from app.vectors.guard import Guard
+from app.vectors.guard import Guard, QdrantBusy
 from app.vectors.points import Asked, CollectionMissing
 
 log = structlog.get_logger(__name__)
@@ -111,7 +111,7 @@ def rank(searcher: Searcher, wanted: Wanted) -> Ranked:
         if wanted.mode == "semantic":
             raise _unavailable(error) from error
         log.warning("a search is answered by keywords alone", reason=error.detail)
-        if isinstance(error, (QdrantUnavailable, CollectionMissing)):
+        if isinstance(error, (QdrantUnavailable, QdrantBusy, CollectionMissing)):
             # Asked again, it would keep a thread waiting for as long once more.
             return _by_database(searcher, wanted, documents, error.detail)
         return _by_keywords(searcher, wanted, documents, error.detail)
@@ -163,6 +163,8 @@ def _with_index(searcher: Searcher, ask: Callable[[Index], Ranked]) -> Ranked:
 def _near(
     searcher: Searcher, index: Index, wanted: Wanted, documents: Sequence[str] | None
 ) -> Ranked:
+    # Nothing is embedded, which takes time and may cost money, that isn't looked for afterwards.
+    searcher.guard.check()
     with searcher.gate.entered():
         embedder = searcher.embedders.of(index.model, index.dimension)
         dense = embedder.embed_query(wanted.text)

@@ -16,12 +16,13 @@ from app.knowledge.search import Searcher, Wanted
 from app.knowledge.tools import Tools
 from app.settings import Settings
 from app.vectors import client
-from app.vectors.guard import Guard
+from app.vectors.guard import REST_S, Guard
 from tests import documents
-from tests.commands import wait_until
+from tests.openai_server import OpenAIServer
 from tests.people import ALICE
 
 PLACES = 2
+MODES: tuple[Mode, ...] = ("semantic", "keyword", "hybrid")
 RAIN = "Rain falls from clouds."
 
 
@@ -61,18 +62,28 @@ def silent() -> Iterator[Silent]:
         yield made
 
 
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 @pytest.fixture
-def stalled(
-    hashed_tools: Tools, silent: Silent, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Searcher]:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stalled(hashed_tools: Tools, silent: Silent, clock: Clock) -> Iterator[Searcher]:
     """Searches documents that are indexed, but its Qdrant doesn't answer."""
-    monkeypatch.setattr("app.vectors.guard.REST_S", 2.0)
     documents.add(hashed_tools, ALICE.id, RAIN)
     documents.work(hashed_tools)
     values = hashed_tools.settings.model_dump(exclude_unset=True)
     values |= {"qdrant_url": silent.url, "qdrant_timeout_s": 1}
     with closing(client.build(Settings.model_validate(values))) as qdrant:
-        yield replace(documents.searcher(hashed_tools), qdrant=qdrant, guard=Guard(PLACES))
+        yield replace(documents.searcher(hashed_tools), qdrant=qdrant, guard=Guard(PLACES, clock))
 
 
 def look(searcher: Searcher, mode: Mode) -> Found:
@@ -80,22 +91,39 @@ def look(searcher: Searcher, mode: Mode) -> Found:
 
 
 def test_it_is_asked_once_for_a_search_and_not_at_all_while_it_keeps_failing(
-    stalled: Searcher, silent: Silent, hashed_tools: Tools
+    stalled: Searcher,
+    silent: Silent,
+    hashed_tools: Tools,
+    embedding_server: OpenAIServer,
+    clock: Clock,
 ) -> None:
     for number in range(1, FAILURES + 1):
         found = look(stalled, "hybrid")
         assert (found.mode, [hit.content for hit in found.hits]) == ("keyword", [RAIN])
         assert found.degraded == client.QdrantUnavailable().detail
         assert silent.accepted == number
-    for mode in ("hybrid", "keyword"):
-        assert [hit.content for hit in look(stalled, mode).hits] == [RAIN]
+    embedded = len(embedding_server.requests)
+    for mode in MODES[1:]:
+        found = look(stalled, mode)
+        assert (found.mode, [hit.content for hit in found.hits]) == ("keyword", [RAIN])
+        assert found.degraded == client.QdrantUnavailable().detail
     with pytest.raises(SemanticSearchUnavailable) as refused:
         look(stalled, "semantic")
-    assert refused.value.retry_after in {1, 2}
+    assert refused.value.retry_after == REST_S
     assert silent.accepted == FAILURES
-    # It is asked again after a while, and then it serves.
+    # Nor is the embedder, for what wouldn't be looked for.
+    assert len(embedding_server.requests) == embedded
+    # Once more after a while, in vain; after another while it serves.
+    for _ in range(3):
+        clock.now += REST_S - 1
+        assert look(stalled, "hybrid").mode == "keyword"
+    assert silent.accepted == FAILURES + 1
+    clock.now += REST_S
     well = replace(stalled, qdrant=hashed_tools.qdrant)
-    wait_until(lambda: look(well, "hybrid").mode == "hybrid", "it is asked again")
+    for mode in MODES:
+        found = look(well, mode)
+        assert (found.mode, found.degraded) == (mode, None)
+        assert [hit.content for hit in found.hits] == [RAIN]
 
 
 def test_who_finds_all_places_taken_is_answered_by_the_database(
@@ -104,14 +132,14 @@ def test_who_finds_all_places_taken_is_answered_by_the_database(
     with ExitStack() as taken:
         for _ in range(PLACES):
             taken.enter_context(stalled.guard.entered())
-        for mode in ("hybrid", "keyword"):
+        for mode in MODES[1:]:
             assert [hit.content for hit in look(stalled, mode).hits] == [RAIN]
         with pytest.raises(SemanticSearchUnavailable):
             look(stalled, "semantic")
         assert silent.accepted == 0
 
 
-@pytest.mark.parametrize("mode", ["semantic", "keyword", "hybrid"])
+@pytest.mark.parametrize("mode", MODES)
 def test_points_that_wait_to_be_deleted_hide_nothing(hashed_tools: Tools, mode: Mode) -> None:
     nearer = [
         documents.add(hashed_tools, ALICE.id, f"clouds clouds {number}", f"gone {number}.md")

@@ -1,16 +1,20 @@
 """Questions that a language model answers from one's passages."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from sqlalchemy import select
 
+from app.http import event_streams
 from app.knowledge.tools import Tools
 from app.settings import Settings
 from app.usage.models import TokenUsage
@@ -20,7 +24,7 @@ from tests.http.browsers import Browser, Service, listening, serving
 from tests.http.test_api_keys import bearer
 from tests.http.test_api_keys import make as make_key
 from tests.http.uploads import upload
-from tests.openai_server import Exchange, OpenAIServer, answer, saying
+from tests.openai_server import Behaviour, Exchange, OpenAIServer, answer, saying
 from tests.people import ALICE
 
 ANSWERS = "/api/knowledge/answers"
@@ -249,24 +253,29 @@ def address(asker: Browser, settings: Settings) -> Iterator[str]:
         yield url
 
 
+def endless(models: OpenAIServer, ended: threading.Event, word: str) -> Behaviour:
+    """Writes the word until nobody listens; `ended` is set then."""
+
+    def behave(exchange: Exchange) -> None:
+        exchange.begin_stream()
+        try:
+            while not models.closing.wait(0.02):
+                exchange.event({"choices": [{"delta": {"content": word}}]})
+        except OSError:
+            ended.set()
+
+    return behave
+
+
 def test_a_client_that_goes_away_ends_the_answer_and_is_recorded(
     service: Service, asker: Browser, models: OpenAIServer, address: str
 ) -> None:
     ended = threading.Event()
-
-    def endless(exchange: Exchange) -> None:
-        exchange.begin_stream()
-        try:
-            while not models.closing.wait(0.02):
-                exchange.event({"choices": [{"delta": {"content": "word "}}]})
-        except OSError:
-            ended.set()
-
     cookies = {name: str(asker.cookies[name]) for name in asker.cookies}
     # More often than there are places.
     for at in range(1, 5):
         ended.clear()
-        models.next(embed, endless)
+        models.next(embed, endless(models, ended, "word "))
         question = {"question": "How is a copy restored?", "stream": True}
         with (
             httpx.Client(base_url=address, cookies=cookies, trust_env=False, timeout=60) as client,
@@ -281,3 +290,41 @@ def test_a_client_that_goes_away_ends_the_answer_and_is_recorded(
         assert call.success is False
         assert call.input_tokens > 0
         assert call.output_tokens > 0
+
+
+def test_a_client_that_stays_and_reads_nothing_ends_the_answer_and_gives_back_its_place(
+    service: Service,
+    asker: Browser,
+    models: OpenAIServer,
+    address: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(event_streams, "SEND_S", 0.2)
+    ended = threading.Event()
+    with ExitStack() as held:
+        # More than there are places.
+        for at in range(1, 4):
+            ended.clear()
+            models.next(embed, endless(models, ended, "word " * 20_000))
+            held.enter_context(closing(asking_without_reading(address, asker)))
+            assert ended.wait(60), "the model still writes"
+            commands.wait_until(partial(has_recorded, service, at), "it is recorded")
+    for call in recorded(service):
+        assert call.success is False
+        assert call.output_tokens > 0
+
+
+def asking_without_reading(address: str, browser: Browser) -> socket.socket:
+    """A connection on which an answer comes, and from which nothing is taken."""
+    place = urlsplit(address)
+    cookies = "; ".join(f"{name}={browser.cookies[name]}" for name in browser.cookies)
+    body = json.dumps({"question": "How is a copy restored?", "stream": True})
+    connection = socket.socket()
+    # Before it connects: afterwards it is too late for the window.
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.connect((place.hostname, place.port))
+    connection.sendall(
+        f"POST {ANSWERS} HTTP/1.1\r\nHost: {place.netloc}\r\nCookie: {cookies}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+    )
+    return connection
