@@ -62,7 +62,11 @@ def file(tmp_path: Path) -> Path:
     forgotten = "UPDATE diagrams SET language = NULL WHERE id = 'no-language'"
     file = samples.unpack(folder / "mind graph 图.db")
     of_teacher = f"SELECT password_hash FROM users WHERE id = {samples.TEACHER.id}"
-    known = f"UPDATE users SET password_hash = ({of_teacher}) WHERE id = {OWNER[0]}"
+    # In no organization, as that of the file is closed.
+    known = (
+        f"UPDATE users SET password_hash = ({of_teacher}), organization_id = NULL"
+        f" WHERE id = {OWNER[0]}"
+    )
     return sources.make(file, *samples.DIRT[:-1], no_language, forgotten, known)
 
 
