@@ -145,7 +145,7 @@ def end_earlier(
     number: int,
     now: datetime,
     of: Collection[str] = (states.READY, *states.UNFINISHED),
-) -> dict[str, datetime]:
+) -> None:
     """Ends the versions of a document before this one: those that are found, or on their way.
     Their chunks go, and their points once no worker writes any.
 
@@ -155,9 +155,6 @@ def end_earlier(
         number: of the version that takes their place.
         now: when.
         of: the states in which they are ended.
-
-    Returns:
-        From when on no worker writes points of each.
     """
     live = Version.state.in_(of)
     earlier = session.execute(
@@ -182,7 +179,6 @@ def end_earlier(
     for one in ended:
         delete_chunks(session, one)
     add_removals(session, ended)
-    return ended
 
 
 def add_removals(session: Session, due: Mapping[str, datetime]) -> None:

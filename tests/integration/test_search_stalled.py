@@ -18,6 +18,7 @@ from app.settings import Settings
 from app.vectors import client
 from app.vectors.guard import REST_S, Guard
 from tests import documents
+from tests.clocks import Clock
 from tests.openai_server import OpenAIServer
 from tests.people import ALICE
 
@@ -60,14 +61,6 @@ class Silent:
 def silent() -> Iterator[Silent]:
     with closing(Silent()) as made:
         yield made
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -2,14 +2,7 @@ import pytest
 
 from app.breaker import FAILURES, REST_S, Breaker, Resting
 from app.openai.patience import Busy, Failed
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clocks import Clock
 
 
 @pytest.fixture

@@ -7,14 +7,7 @@ import pytest
 from app.breaker import FAILURES, TRIAL_S
 from app.vectors.client import QdrantUnavailable
 from app.vectors.guard import REST_S, Guard, QdrantBusy
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.clocks import Clock
 
 
 @pytest.fixture(autouse=True)
