@@ -1,5 +1,7 @@
 """Everything that an import leaves behind in a database, for a comparison."""
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 
 from psycopg2 import sql
@@ -16,6 +18,7 @@ ROWS = 'SELECT count(*), md5(string_agg(t::text, chr(10) ORDER BY t::text COLLAT
 SEQUENCES = """
 SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1
 """
+NUMBERS = re.compile(r"\d+")
 # Without their numbers, which a part that is done again takes anew.
 QUARANTINE = """
 SELECT q.source_table, q.target_schema, q.target_table, q.source_rowid, q.source_key::text,
@@ -34,6 +37,10 @@ class Ending:
     rows: dict[str, tuple[int, str]]
     sequences: dict[str, int]
     quarantine: tuple[tuple[object, ...], ...]
+
+    def reasons(self) -> Counter[tuple[object, object]]:
+        """How many rows of which table are in quarantine for what, in so far as rows share it."""
+        return Counter((row[0], NUMBERS.sub("N", str(row[6]))) for row in self.quarantine)
 
 
 def of(server: Crashing, name: str) -> Ending:

@@ -100,6 +100,11 @@ def same_document(value: Any, shown: str) -> bool:
     return bool(exactly(value) == exactly(shown))
 
 
+def same_source(value: Any, shown: str) -> bool:
+    """`json` keeps a text as it is written; a number has no writing of its own in the file."""
+    return same_text(value, shown) if isinstance(value, str) else same_document(value, shown)
+
+
 def same_uuid(value: Any, shown: str) -> bool:
     return bool(value.replace("-", "").lower() == shown.replace("-", ""))
 
@@ -113,9 +118,10 @@ MEANS: dict[str, Callable[[Any, str], bool]] = {
     **dict.fromkeys(("int2", "int4", "int8", "numeric", "numeric(6,2)"), same_number),
     **dict.fromkeys(("float4", "float8"), same_float),
     **dict.fromkeys(("timestamptz", "date"), same_moment),
-    **dict.fromkeys(("text", "varchar(4)", "json"), same_text),
+    **dict.fromkeys(("text", "varchar(4)"), same_text),
     "bool": same_truth,
     "bytea": same_bytes,
+    "json": same_source,
     "jsonb": same_document,
     "uuid": same_uuid,
 }
