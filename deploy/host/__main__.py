@@ -1,0 +1,50 @@
+"""`mindgraph COMMAND` on the machine itself; commands that are not known here go to the app."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from typing import Sequence
+
+from host import output
+from host.errors import HostError
+from host.stack import Stack
+
+# A module of its own each, in host/commands.
+COMMANDS: dict[str, str] = {}
+FAILED = 1
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs one command. Returns 0, 1 when it failed, 2 when it can't run as called."""
+    try:
+        if argv and argv[0] not in COMMANDS and not argv[0].startswith("-"):
+            return Stack.here().pass_on("app", ["mindgraph", *argv])
+        options = _parser(argv[0] if argv else "").parse_args(argv)
+        return int(options.run(options) or 0)
+    except HostError as error:
+        output.complain(f"mindgraph: {error}")
+        return error.code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _parser(asked: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mindgraph",
+        epilog="The app does every other command, as `users` and `reindex`.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=summary)
+        if name == asked:
+            module = importlib.import_module(f"host.commands.{name.replace('-', '_')}")
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
