@@ -32,7 +32,7 @@ ALTER ROLE mindgraph_readonly
 -- Base backups, WAL and dumps.
 ALTER ROLE mindgraph_backup
     LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD :'backup_password';
-GRANT pg_read_all_data TO mindgraph_backup;
+GRANT pg_read_all_data, pg_read_all_settings, pg_checkpoint TO mindgraph_backup;
 
 -- The driver puts values into the text of statements, and so a failed one would put hashes of
 -- passwords into the log. Its message and its place are logged all the same.
