@@ -101,6 +101,8 @@ class Settings(BaseModel):
 
     # Database
     database_connect_timeout_s: int = Field(5, ge=1, le=60)
+    database_direct_host: str | None = None
+    database_direct_port: int | None = Field(None, ge=1, le=65535)
     database_host: str | None = None
     database_lock_timeout_ms: int = Field(5_000, ge=0)
     database_name: str = "mindgraph"
@@ -110,6 +112,11 @@ class Settings(BaseModel):
     database_password: SecretStr | None = None
     database_pool_timeout_s: float = Field(3.0, gt=0, le=60)
     database_port: int = Field(5432, ge=1, le=65535)
+    database_sslmode: Annotated[
+        Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None,
+        BeforeValidator(_lower),
+    ] = None
+    database_sslrootcert: str | None = None
     database_statement_timeout_ms: int = Field(30_000, ge=0)
     database_url: SecretStr | None = None
     database_user: str = "mindgraph_user"
@@ -224,10 +231,18 @@ class Settings(BaseModel):
                 for name, value in self._of_embedder()
                 if not value
             ]
+        if self._verifies_without_authority():
+            problems.append(
+                f"DATABASE_SSLROOTCERT: missing; DATABASE_SSLMODE is {self.database_sslmode}, so "
+                "name the file of the authority's certificate, or write system"
+            )
         if bool(self.llm_url) != bool(self.llm_model):
             missing, given = ("MODEL", "URL") if self.llm_url else ("URL", "MODEL")
             problems.append(f"LLM_{missing}: missing; LLM_{given} is set, so set it as well")
         return problems
+
+    def _verifies_without_authority(self) -> bool:
+        return (self.database_sslmode or "").startswith("verify") and not self.database_sslrootcert
 
     def _of_embedder(self) -> tuple[tuple[str, str | None], ...]:
         return ("EMBEDDER_MODEL", self.embedder_model), ("EMBEDDER_URL", self.embedder_url)

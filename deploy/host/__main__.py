@@ -14,6 +14,7 @@ from host.stack import Stack
 # A module of its own each, in host/commands.
 COMMANDS: dict[str, str] = {
     "backup": "back up the whole stack while it serves",
+    "backups": "list the backups, or verify one",
 }
 FAILED = 1
 INTERRUPTED = 130
