@@ -21,6 +21,10 @@ class Target:
     at: datetime | None = None
 
 
+# Else recovery would stop there and wait for somebody.
+GO_ON = "--target-action=promote"
+
+
 def find(manifests: Sequence[Manifest], backup: str | None) -> Manifest:
     """The one of this id, or the newest. Raises WrongUse."""
     if not manifests:
@@ -34,7 +38,7 @@ def find(manifests: Sequence[Manifest], backup: str | None) -> Manifest:
 
 
 def to_backup(manifest: Manifest) -> Target:
-    options = ("--type=name", f"--target={manifest.point.name}")
+    options = ("--type=name", GO_ON, f"--target={manifest.point.name}")
     return Target(manifest, options, f"backup {manifest.id}", exact=True)
 
 
@@ -53,12 +57,12 @@ def to_time(manifests: Sequence[Manifest], text: str, backup: str | None) -> Tar
         raise WrongUse(f"no backup is old enough for {text}{first}")
     chosen = find(earlier, backup)
     stamp = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
-    return Target(chosen, ("--type=time", f"--target={stamp}"), f"{stamp} UTC", at=at)
+    return Target(chosen, ("--type=time", GO_ON, f"--target={stamp}"), f"{stamp} UTC", at=at)
 
 
 def before_transaction(manifests: Sequence[Manifest], number: int, backup: str | None) -> Target:
     """Everything committed before this transaction was. Raises WrongUse."""
-    options = ("--type=xid", f"--target={number}", "--target-exclusive")
+    options = ("--type=xid", GO_ON, f"--target={number}", "--target-exclusive")
     return Target(find(manifests, backup), options, f"just before transaction {number}")
 
 
@@ -67,7 +71,7 @@ def read_time(text: str) -> datetime:
     plain = text.replace("Z", "+00:00").replace("z", "+00:00")
     for form in ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"):
         try:
-            return datetime.strptime(plain.replace(" ", "T", 1), form)
+            return datetime.strptime(plain.replace(" ", "T", 1), form)  # noqa: DTZ007
         except ValueError:
             continue
     raise WrongUse(f"{text} is no time with a zone; write it as 2026-11-28T08:15:00Z")
