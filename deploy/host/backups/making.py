@@ -51,9 +51,7 @@ def _due(postgres: Postgres, toolbox: Toolbox) -> str:
 
 
 def _save_redis(stack: Stack, repository: Repository, backup: str) -> Part:
-    script = 'export REDISCLI_AUTH="${REDIS_PASSWORD:-$(cat "$REDIS_PASSWORD_FILE")}"'
-    script += "; exec redis-cli --rdb -"
-    dump = stack.start("exec", "--no-TTY", "redis", "bash", "-c", script)
+    dump = stack.start("exec", "--no-TTY", "redis", "mindgraph-redis-dump")
     assert dump.stdout
     assert dump.stderr
     part = repository.save_stream(REDIS, backup, dump.stdout)

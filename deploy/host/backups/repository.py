@@ -76,7 +76,8 @@ class Repository:
         """Adds them to what the volume has. Raises Unreadable."""
         try:
             self._ask(
-                *("restore", "--no-lock", "--target=/", "--quiet", "--verify", part.snapshot),
+                *("restore", "--no-lock", f"--target={PLACES[FILES]}", "--quiet", "--verify"),
+                f"{part.snapshot}:{PLACES[FILES]}",
                 mounts=[Mount(volume, PLACES[FILES], writable=True)],
                 capabilities=WRITING,
             )

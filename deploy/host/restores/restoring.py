@@ -48,6 +48,7 @@ def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) ->
             made.remove()
         raise
     journal.clear()
+    _index(stack)
     return before
 
 
@@ -61,3 +62,12 @@ def _archive(stack: Stack) -> None:
         Postgres(stack).archive_all()
     except HostError:
         output.complain("the database or its archive doesn't answer; its volume is read instead")
+
+
+def _index(stack: Stack) -> None:
+    """Makes the index for searches, which is empty in the new volume, of what the database has."""
+    output.say("making the search index of the documents; all else is served already")
+    try:
+        stack.run_in("app", "mindgraph", "reindex")
+    except HostError as error:
+        output.complain(f"there is no search index yet; later run: mindgraph reindex\n{error}")

@@ -44,4 +44,9 @@ def switch(stack: Stack, name: str) -> None:
 
 
 def start(stack: Stack) -> None:
+    """Nothing is written any more while the database changes; and the pooler, which would go on
+    looking for it at its old address, is started anew."""
+    config = stack.config()
+    running = [name for name in ("app", "worker", "pgbouncer") if name in config["services"]]
+    stack.compose("stop", *running)
     stack.compose("up", "--detach", "--wait", "--no-build")
