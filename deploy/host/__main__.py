@@ -15,6 +15,7 @@ from host.stack import Stack
 COMMANDS: dict[str, str] = {
     "backup": "back up the whole stack while it serves",
     "backups": "list the backups, or verify one",
+    "rehearse-restore": "bring the newest backup back where nobody uses it, and compare",
     "restore": "bring a backup back, up to a moment, beside the data in use",
 }
 FAILED = 1

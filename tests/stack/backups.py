@@ -9,7 +9,7 @@ from .stacks import CHECKOUT, Stack, bare_environment
 SUMS = ("mindgraph-tables", "/var/run/postgresql")
 
 
-def command(stack: Stack, *arguments: str) -> list[str]:
+def command(*arguments: str) -> list[str]:
     return [str(CHECKOUT / "deploy" / "mindgraph"), *arguments]
 
 
@@ -20,7 +20,7 @@ def environment(stack: Stack) -> dict[str, str]:
 def mindgraph(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Its end, whatever it is. The stack's settings are read anew after it."""
     done = subprocess.run(
-        command(stack, *arguments),
+        command(*arguments),
         capture_output=True,
         check=False,
         encoding="utf-8",
@@ -40,7 +40,7 @@ def succeed(stack: Stack, *arguments: str) -> str:
 def start(stack: Stack, *arguments: str) -> subprocess.Popen[bytes]:
     """The same, running on, in a group of its own."""
     return subprocess.Popen(
-        command(stack, *arguments),
+        command(*arguments),
         env=environment(stack),
         start_new_session=True,
         stderr=subprocess.DEVNULL,

@@ -117,13 +117,14 @@ def test_a_restore_that_can_not_be_is_refused(
     assert backups.volumes(stack) == before
 
 
+BUNDLE = "$(find backup/mindgraph/2* -path '*bundle/1' | sort | tail -n 1)"
+PACK = "$(find restic/data -type f | tail -n 1)"
 DAMAGES = {
-    "a file is missing": "rm $(find backup/mindgraph/2* -path '*bundle/1' | tail -n 1)",
-    "a file is cut short": "truncate -s -100 $(find backup/mindgraph/2* -path '*bundle/1' | tail -n 1)",
-    "a bit is another": "printf x | dd conv=notrunc bs=1 seek=2000 "
-    "of=$(find backup/mindgraph/2* -path '*bundle/1' | tail -n 1)",
-    "an uploaded file is missing": "rm $(find restic/data -type f | tail -n 1)",
-    "an uploaded file is cut short": "truncate -s -10 $(find restic/data -type f | tail -n 1)",
+    "a file of the database is missing": f"rm {BUNDLE}",
+    "a file of the database is cut short": f"truncate -s -100 {BUNDLE}",
+    "a byte of the database is another": f"printf x | dd conv=notrunc bs=1 seek=2000 of={BUNDLE}",
+    "an uploaded file is missing": f"rm {PACK}",
+    "an uploaded file is cut short": f"truncate -s -10 {PACK}",
 }
 
 
@@ -132,8 +133,6 @@ def test_a_damaged_backup_is_refused_and_touches_nothing(stack: Stack, damage: s
     backups.succeed(stack, "backup", "--full")
     before, rows = backups.volumes(stack), backups.sums(stack)
     folder = "/var/lib/pgbackrest"
-    repository = stack.container("postgres").id
-    assert repository
     keep = f"rm -rf /tmp/kept; cp -a {folder} /tmp/kept"
     script = f"set -e; {keep}; cd {folder}; {damage}"
     done = stack.container("postgres").exec_run(["bash", "-c", script], user="0", privileged=True)

@@ -6,6 +6,7 @@ import io
 import time
 from datetime import UTC, datetime, timedelta
 
+from host.backups import metrics
 from host.backups.manifest import Manifest, Part
 from host.backups.postgres import DIFFERENTIAL, FULL, Postgres
 from host.backups.repository import Repository
@@ -17,11 +18,9 @@ CONFIGURATION = "configuration"
 TIME = "%Y%m%dT%H%M%SZ"
 
 
-def make(stack: Stack, kind: str | None) -> Manifest:
+def make(stack: Stack, toolbox: Toolbox, kind: str | None) -> Manifest:
     """`kind` is "full", "diff" or None, which is a full one every BACKUP_FULL_DAYS. Raises
     HostError, and then there is no new backup, and all earlier ones are as they were."""
-    toolbox = Toolbox(stack)
-    toolbox.remove_leftovers()
     postgres, repository = Postgres(stack), Repository(toolbox)
     repository.prepare()
     postgres.prepare()
@@ -39,6 +38,8 @@ def make(stack: Stack, kind: str | None) -> Manifest:
     made = Manifest(backup, toolbox.project, release, database, point, tables, parts)
     repository.save_manifest(made)
     _expire(postgres, repository)
+    values = {"time_seconds": round(time.time()), "bytes": made.size}
+    metrics.write(toolbox, "backup", values)
     return made
 
 

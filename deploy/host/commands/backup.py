@@ -5,7 +5,9 @@ import argparse
 from host import locking, output
 from host.backups import making
 from host.backups.postgres import DIFFERENTIAL, FULL
+from host.restores import restoring
 from host.stack import Stack
+from host.toolbox import Toolbox
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     stack = Stack.here()
-    with locking.one_at_a_time(stack):
-        made = making.make(stack, options.kind)
+    with locking.one_at_a_time(stack) as journal:
+        toolbox = Toolbox(stack)
+        restoring.clean(stack, toolbox, journal)
+        made = making.make(stack, toolbox, options.kind)
     kind = "full" if made.database.kind == FULL else "differential"
     output.say(f"backup {made.id}: {kind}, {made.size} bytes, restorable to {made.point.time} on")

@@ -90,9 +90,9 @@ def fill(
     live = {key: toolbox.volume(key) if beside else None for key in (FILES, POSTGRES)}
     there = {key: name if name and engine.find_volume(name) else None for key, name in live.items()}
     generation.make(toolbox)
-    output.say(f"recovering the database to {target.shown}")
+    output.complain(f"recovering the database to {target.shown}")
     tables = fill_postgres(toolbox, target, generation, there[POSTGRES])
-    output.say("bringing back uploaded files and sessions")
+    output.complain("bringing back uploaded files and sessions")
     fill_files(toolbox, repository, target, generation, there[FILES])
     fill_redis(toolbox, repository, target, generation)
     return tables

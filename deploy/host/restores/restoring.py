@@ -11,7 +11,7 @@ from host.backups.postgres import Postgres
 from host.backups.repository import Repository
 from host.errors import HostError
 from host.locking import Journal
-from host.restores import filling, switching
+from host.restores import filling, rehearsing, switching
 from host.restores.generations import SETTING, Generation
 from host.stack import Stack
 from host.toolbox import Toolbox
@@ -23,16 +23,19 @@ UNFINISHED = "generation"
 def clean(stack: Stack, toolbox: Toolbox, journal: Journal) -> None:
     """Removes what a killed restore left; one that was killed after the switch is complete."""
     toolbox.remove_leftovers()
+    rehearsing.clean(toolbox, journal)
     left = journal.read().get(UNFINISHED)
     if left and left != stack.settings().get(SETTING, ""):
         Generation(toolbox.project, left).remove()
+    elif left:
+        switching.start(stack)
     journal.clear()
 
 
 def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) -> Generation:
     """Returns what was used before. Raises HostError, and then the stack has the data it had."""
     repository = Repository(toolbox)
-    output.say(f"checking backup {target.manifest.id}")
+    output.complain(f"checking backup {target.manifest.id}")
     checking.check(toolbox, repository, target.manifest)
     _archive(stack)
     before = Generation(toolbox.project, stack.settings().get(SETTING, ""))
@@ -40,7 +43,7 @@ def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) ->
     journal.note(**{UNFINISHED: made.name})
     try:
         filling.fill(toolbox, repository, target, made, beside=True)
-        output.say("starting the stack with the restored data")
+        output.complain("starting the stack with the restored data")
         switching.switch(stack, made.name)
     except BaseException:
         toolbox.remove_leftovers()
@@ -66,7 +69,7 @@ def _archive(stack: Stack) -> None:
 
 def _index(stack: Stack) -> None:
     """Makes the index for searches, which is empty in the new volume, of what the database has."""
-    output.say("making the search index of the documents; all else is served already")
+    output.complain("making the search index of the documents; all else is served already")
     try:
         stack.run_in("app", "mindgraph", "reindex")
     except HostError as error:
