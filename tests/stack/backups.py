@@ -50,10 +50,11 @@ def start(stack: Stack, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def sums(stack: Stack) -> str:
-    """Rows and checksum of every table."""
+    """Rows and checksum of every table but that of search indexes: a restore makes a new one."""
     done = stack.run_in("postgres", *SUMS)
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    lines = done.stdout.splitlines()
+    return "\n".join(line for line in lines if not line.startswith("knowledge_indexes|"))
 
 
 def volumes(stack: Stack) -> set[str]:
