@@ -16,6 +16,7 @@ SECTION = re.compile(r"^# --- (.+?) -+$", re.M)
 # The stack runs these itself, where the service alone has none; production is stricter.
 OF_THE_STACK = {"DATABASE_HOST", "QDRANT_URL", "REDIS_HOST"}
 OF_PRODUCTION = {"DATABASE_SSLMODE", "LOG_FORMAT", "TRUSTED_PROXIES"}
+REMOTE = "docker/postgres/remote.yaml"
 # Compose itself reads it.
 OF_COMPOSE = {"COMPOSE_FILE"}
 # docker/up.sh finds these out anew for each build.
@@ -47,7 +48,7 @@ def shown() -> list[Shown]:
 def substituted() -> dict[str, set[str]]:
     """The names that Compose takes from .env, and what stands for each where it is unset."""
     found: dict[str, set[str]] = {}
-    for path in ("compose.yaml", "compose.prod.yaml", "docker/app/dev.yaml"):
+    for path in ("compose.yaml", "compose.prod.yaml", "docker/app/dev.yaml", REMOTE):
         text = (CHECKOUT / path).read_text()
         # A default may itself hold a name.
         for name, default in re.findall(r"\$\{(\w+)(?=(?::-((?:[^{}]|\{[^{}]*\})*))?)", text):
@@ -188,7 +189,7 @@ def test_every_setting_but_the_plainest_says_what_it_is() -> None:
     for name in silent:
         # The parts of an address, timeouts with their unit and limits of the servers say it.
         assert re.search(
-            r"_(HOST|PORT|NAME|USER|DB|PASSWORD|API_KEY|PATH|CONNECTIONS|BUFFERS|MEMORY_MB|TIMEOUT_M?S)$",
+            r"_(HOST|PORT|NAME|USER|DB|PASSWORD|API_KEY|PATH|CONNECTIONS|BUFFERS|BIND|MEMORY_MB|TIMEOUT_M?S)$",
             name,
         ), name
 
