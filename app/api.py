@@ -19,6 +19,7 @@ from app.health.router import router as health
 from app.http import documentation
 from app.knowledge.router import router as knowledge
 from app.organizations.errors import OrganizationClosed
+from app.status.router import router as status
 from app.usage.router import router as usage
 
 TO_CALLERS = (
@@ -37,6 +38,7 @@ UPLOAD = re.compile(r"/api/knowledge/documents(/[^/]+/file)?")
 
 def install(app: FastAPI) -> None:
     app.include_router(health)
+    app.include_router(status)
     app.include_router(auth, prefix="/api/auth")
     app.include_router(keys, prefix="/api/keys")
     app.include_router(diagrams, prefix="/api/diagrams")

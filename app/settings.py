@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -41,7 +42,11 @@ ADDRESSES = {
 }
 
 # They travel in an HTTP header, of which servers read printable ASCII alone.
-SENT_IN_HEADERS = ("embedder_api_key", "llm_api_key", "qdrant_api_key")
+SENT_IN_HEADERS = ("embedder_api_key", "llm_api_key", "metrics_token", "qdrant_api_key")
+
+
+# The library that counts reads it by itself.
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class SettingsError(ValueError):
@@ -80,6 +85,7 @@ class Settings(BaseModel):
     # Service
     app_host: str = "127.0.0.1"
     app_port: int = Field(8000, ge=0, le=65535)
+    backup_report: Path | None = None
     data_dir: Path = Path("data")
     environment: Annotated[
         Literal["development", "production", "test"], BeforeValidator(_lower)
@@ -89,11 +95,14 @@ class Settings(BaseModel):
         "INFO"
     )
     maintenance: bool = False
+    metrics_token: SecretStr | None = None
     request_body_limit_kb: int = Field(1024, ge=16, le=102_400)
+    revision: str = "unknown"
     seed_demo: bool | None = None
     seed_organizations: Json[list[OrganizationSeed]] | None = None
     web_threads: int = Field(10, ge=1, le=100)
     web_workers: int = Field(2, ge=1, le=64)
+    worker_metrics_port: int | None = Field(None, ge=1, le=65535)
     worker_threads: int = Field(2, ge=1, le=64)
 
     trusted_origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
@@ -263,7 +272,8 @@ class Settings(BaseModel):
         ]
 
     def _secrets(self) -> Iterator[tuple[str, str]]:
-        fields = ["database_password", "database_owner_password", "redis_password"]
+        fields = ["database_password", "database_owner_password", "metrics_token"]
+        fields += ["redis_password"]
         if self.qdrant_url:
             fields.append("qdrant_api_key")
         for field in fields:
@@ -311,6 +321,16 @@ def forget_owner() -> None:
     for name in ("DATABASE_OWNER_PASSWORD", "DATABASE_OWNER_URL"):
         os.environ.pop(name, None)
         os.environ.pop(f"{name}_FILE", None)
+
+
+def share_metrics() -> None:
+    """Makes the folder in which several processes count; see metrics.py."""
+    os.environ[METRICS_FOLDER] = tempfile.mkdtemp(prefix="mindgraph-metrics-")
+
+
+def metrics_folder() -> str | None:
+    """None where one process alone counts."""
+    return os.environ.get(METRICS_FOLDER)
 
 
 def _lookup(name: str, environ: Mapping[str, str]) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import app
+from app import settings
 from app.cli import output
 from app.errors import AppError
 from app.settings import SettingsError
@@ -26,6 +27,9 @@ COMMANDS = {
     "users": "manage users",
     "worker": "work on background jobs",
 }
+
+# Those whose work several processes do, and which count together.
+SHARED = frozenset({"serve"})
 
 FAILED = 1
 WRONG_USE = 2
@@ -57,6 +61,8 @@ def _parser(asked: str | None) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         if name == asked:
+            if name in SHARED:
+                settings.share_metrics()
             module = _module(name)
             module.add_arguments(command)
             command.set_defaults(run=module.run)

@@ -9,7 +9,9 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.pool import NullPool
 
+from app import metrics
 from app.db import sqlite
+from app.db.pool import MeasuredPool
 from app.db.sqlite import files
 from app.errors import Unavailable
 from app.settings import Settings
@@ -64,8 +66,11 @@ def build(settings: Settings, *, name: str, threads: int) -> Engine:
     target = url(settings)
     if target.get_backend_name() == "sqlite":
         return sqlite.build(_with_folder(target), reserve_mb=settings.disk_reserve_mb)
+    metrics.POOL_SIZE.labels(name).set(threads)
     return create_engine(
         target,
+        poolclass=MeasuredPool,
+        pool_logging_name=name,
         pool_size=threads,
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout_s,

@@ -15,6 +15,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 from uvicorn_worker import UvicornWorker
 
+from app import metrics
 from app.errors import Conflict
 from app.settings import Settings
 
@@ -82,6 +83,7 @@ def run_workers(create_app: Callable[[Settings], FastAPI], settings: Settings) -
     _Gunicorn(
         create_app(settings),
         {
+            "child_exit": lambda _arbiter, worker: metrics.forget_process(worker.pid),
             "bind": f"{settings.app_host}:{settings.app_port}",
             "control_socket_disable": True,
             "graceful_timeout": GRACE_S,
@@ -89,6 +91,7 @@ def run_workers(create_app: Callable[[Settings], FastAPI], settings: Settings) -
             "logger_class": Logger,
             "loglevel": settings.log_level.lower(),
             "preload_app": True,
+            "on_exit": lambda _arbiter: metrics.remove_folder(),
             "proc_name": "mindgraph",
             "timeout": HUNG_AFTER_S,
             "worker_class": Worker,

@@ -26,6 +26,7 @@ NOT_HANDED_ON = {
     "REDIS_DB": "the container's, which is the default",
     "REDIS_PORT": "the container's, which is the default",
     "REDIS_URL": "another Redis than the stack's",
+    "REVISION": "baked into the image",
 }
 
 
