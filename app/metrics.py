@@ -6,6 +6,7 @@ settings.share_metrics().
 """
 
 import hmac
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -155,11 +156,16 @@ def render(ask: Callable[[], Iterable[Metric]] = tuple) -> bytes:
     return generate_latest(registry)
 
 
-def remove_folder() -> None:
-    """Nothing counts any more."""
-    folder = settings.metrics_folder()
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+@contextmanager
+def shared() -> Iterator[None]:
+    """Removes the folder at the end of the block; processes that were forked in it do not."""
+    owner = os.getpid()
+    try:
+        yield
+    finally:
+        folder = settings.metrics_folder()
+        if folder is not None and os.getpid() == owner:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def forget_process(pid: int) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -80,6 +81,8 @@ def run_workers(create_app: Callable[[Settings], FastAPI], settings: Settings) -
     The application is built once, before the fork: the workers share its memory and start at
     once. It connects to nothing before its lifespan begins in a worker.
     """
+    # What this process had open while it prepared all.
+    metrics.forget_process(os.getpid())
     _Gunicorn(
         create_app(settings),
         {
@@ -91,7 +94,6 @@ def run_workers(create_app: Callable[[Settings], FastAPI], settings: Settings) -
             "logger_class": Logger,
             "loglevel": settings.log_level.lower(),
             "preload_app": True,
-            "on_exit": lambda _arbiter: metrics.remove_folder(),
             "proc_name": "mindgraph",
             "timeout": HUNG_AFTER_S,
             "worker_class": Worker,
