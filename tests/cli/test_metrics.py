@@ -56,13 +56,19 @@ def test_whoever_is_asked_tells_what_all_have_counted(settings: Settings, tmp_pa
         for _ in range(asked):
             # A connection of its own each, so that several processes get some.
             assert httpx.get(f"{url}/api/auth/me", trust_env=False).status_code == 401
-        counted = {read(url)["http_requests_total"]["GET,/api/auth/me,401"] for _ in range(10)}
-        assert counted == {asked}
+        labels = "GET,/api/auth/me,401"
+        commands.wait_until(
+            lambda: read(url)["http_requests_total"][labels] == asked, "all are counted"
+        )
+        assert {read(url)["http_requests_total"][labels] for _ in range(10)} == {asked}
         # Only the one that asks is under way, and every process has its pool.
         found = read(url)
         assert found["http_requests_in_progress"] == {"": 1}
         connections = WORKERS * (settings.web_threads + 1)
-        assert found["mindgraph_database_pool_size"]["web"] == connections
+        commands.wait_until(
+            lambda: read(url)["mindgraph_database_pool_size"]["web"] == connections,
+            "every process has its pool",
+        )
         assert len(folders(tmp_path)) == 1
         assert service.stop(signal.SIGTERM) == 0, service.said()
     assert folders(tmp_path) == []
