@@ -17,8 +17,11 @@ help: ## list the targets
 
 # --- The stack ---
 
-.PHONY: up down destroy dev ps logs doctor psql engine env images build
+.PHONY: up up-prod down destroy dev ps logs doctor psql engine env env-prod images build build-all
 up: engine env images ## start the whole stack; sets up all that it needs
+	@bash docker/up.sh
+
+up-prod: engine env-prod images ## the same for a server: TLS, limits, secrets as files
 	@bash docker/up.sh
 
 down: made-env ## stop the stack; the data is kept
@@ -64,11 +67,18 @@ engine: ## make sure that there is a Docker Engine with Compose
 env: ## make .env, or fill in what is missing in it
 	@python3 docker/env.py
 
+env-prod: ## make .env for a server, or fill in what is missing in it
+	@python3 docker/env.py --production
+
 images: engine env ## make sure that the base images are there
 	@bash docker/images.sh ensure
 
 build: images ## build the images of this checkout
 	@bash docker/up.sh --build-only
+
+# Development's .env names development's file alone; tests want the images of both.
+build-all: export COMPOSE_FILE := compose.yaml:compose.prod.yaml
+build-all: build ## build the images of this checkout, and those that only production has
 
 .PHONY: bench-start bench-usage bench-import bench-knowledge
 bench-start: venv build ## how long the stack takes to start, beside the bare servers
@@ -95,7 +105,7 @@ run: venv ## the service without Docker: SQLite, data in data/
 # --- Checks ---
 
 .PHONY: test lint lock
-test: venv build ## all tests, and the checks of `make lint`
+test: venv build-all ## all tests, and the checks of `make lint`
 	@bash tests/run.sh
 
 lint: venv ## formatting, types, layers, shell scripts

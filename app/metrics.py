@@ -22,7 +22,7 @@ from prometheus_client import (
     generate_latest,
     multiprocess,
 )
-from prometheus_client.metrics_core import Metric
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 from pydantic import SecretStr
 
@@ -37,7 +37,6 @@ WAIT_BUCKETS = (0.001, 0.005, 0.025, 0.1, 0.5, 1, 3, 10)
 WORK_BUCKETS = (0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1_800)
 
 REQUEST = ("method", "route", "status")
-REQUESTS = Counter("http_requests_total", "Requests that were answered.", REQUEST)
 REQUEST_SECONDS = Histogram(
     "http_request_duration_seconds",
     "From a request's head to the end of its answer.",
@@ -136,6 +135,30 @@ def is_allowed(token: SecretStr | None, authorization: str | None) -> bool:
     return hmac.compare_digest(wanted, (authorization or "").encode())
 
 
+class _Counted(Collector):
+    """What a registry has, and the requests as a counter of their own.
+
+    They are counted once, by the histogram, as every request pays for it.
+    """
+
+    def __init__(self, counted: CollectorRegistry) -> None:
+        self.counted = counted
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self.counted.collect():
+            yield family
+            if family.name == "http_request_duration_seconds":
+                yield _totals(family)
+
+
+def _totals(histogram: Metric) -> Metric:
+    totals = CounterMetricFamily("http_requests", "Requests that were answered.", labels=REQUEST)
+    for sample in histogram.samples:
+        if sample.name.endswith("_count"):
+            totals.add_metric([sample.labels[name] for name in REQUEST], sample.value)
+    return totals
+
+
 class _Asked(Collector):
     def __init__(self, ask: Callable[[], Iterable[Metric]]) -> None:
         self.ask = ask
@@ -146,13 +169,14 @@ class _Asked(Collector):
 
 def render(ask: Callable[[], Iterable[Metric]] = tuple) -> bytes:
     """All metrics of all processes as text, and those that `ask` finds out now."""
+    counted = REGISTRY
+    if settings.metrics_folder() is not None:
+        counted = CollectorRegistry()
+        multiprocess.MultiProcessCollector(counted)  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     # First: what goes wrong with it is counted.
     registry.register(_Asked(ask))
-    if settings.metrics_folder() is None:
-        registry.register(REGISTRY)
-    else:
-        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    registry.register(_Counted(counted))
     return generate_latest(registry)
 
 

@@ -20,11 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-WEAK_SECRETS = frozenset(
-    {"", "admin", "changeme", "mindgraph", "password", "postgres", "redis", "secret", "test"}
-)
-SHORTEST_PRODUCTION_SECRET = 16
-FEWEST_CHARACTERS = 5
+from app import strength
 
 # What an address begins with, and one to copy.
 DATABASE_ADDRESS = (
@@ -43,8 +39,6 @@ ADDRESSES = {
 
 # They travel in an HTTP header, of which servers read printable ASCII alone.
 SENT_IN_HEADERS = ("embedder_api_key", "llm_api_key", "metrics_token", "qdrant_api_key")
-
-
 # The library that counts reads it by itself.
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -110,6 +104,8 @@ class Settings(BaseModel):
 
     # Database
     database_connect_timeout_s: int = Field(5, ge=1, le=60)
+    database_direct_host: str | None = None
+    database_direct_port: int | None = Field(None, ge=1, le=65535)
     database_host: str | None = None
     database_lock_timeout_ms: int = Field(5_000, ge=0)
     database_name: str = "mindgraph"
@@ -119,6 +115,11 @@ class Settings(BaseModel):
     database_password: SecretStr | None = None
     database_pool_timeout_s: float = Field(3.0, gt=0, le=60)
     database_port: int = Field(5432, ge=1, le=65535)
+    database_sslmode: Annotated[
+        Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None,
+        BeforeValidator(_lower),
+    ] = None
+    database_sslrootcert: str | None = None
     database_statement_timeout_ms: int = Field(30_000, ge=0)
     database_url: SecretStr | None = None
     database_user: str = "mindgraph_user"
@@ -233,10 +234,18 @@ class Settings(BaseModel):
                 for name, value in self._of_embedder()
                 if not value
             ]
+        if self._verifies_without_authority():
+            problems.append(
+                f"DATABASE_SSLROOTCERT: missing; DATABASE_SSLMODE is {self.database_sslmode}, so "
+                "name the file of the authority's certificate, or write system"
+            )
         if bool(self.llm_url) != bool(self.llm_model):
             missing, given = ("MODEL", "URL") if self.llm_url else ("URL", "MODEL")
             problems.append(f"LLM_{missing}: missing; LLM_{given} is set, so set it as well")
         return problems
+
+    def _verifies_without_authority(self) -> bool:
+        return (self.database_sslmode or "").startswith("verify") and not self.database_sslrootcert
 
     def _of_embedder(self) -> tuple[tuple[str, str | None], ...]:
         return ("EMBEDDER_MODEL", self.embedder_model), ("EMBEDDER_URL", self.embedder_url)
@@ -246,7 +255,7 @@ class Settings(BaseModel):
             f"{field.upper()}: an HTTP header can't carry it; use printable ASCII characters, "
             "with no space at either end"
             for field in SENT_IN_HEADERS
-            if not _is_sendable(self._plain(field) or "")
+            if not strength.is_sendable(self._plain(field) or "")
         ]
 
     def _unreachable(self) -> list[str]:
@@ -266,9 +275,9 @@ class Settings(BaseModel):
     def _weak(self) -> list[str]:
         return [
             f"{field.upper()}: too weak for production; use at least "
-            f"{SHORTEST_PRODUCTION_SECRET} random characters (`make env` makes one)"
+            f"{strength.SHORTEST} random characters (`make env` makes one)"
             for field, secret in self._secrets()
-            if _is_weak(secret)
+            if strength.is_weak(secret)
         ]
 
     def _secrets(self) -> Iterator[tuple[str, str]]:
@@ -378,17 +387,3 @@ def _describe(error: ValidationError) -> Iterator[tuple[str, str]]:
         name, *inner = [str(part) for part in problem["loc"]]
         place = name.upper() + (f" (at {'.'.join(inner)})" if inner else "")
         yield place, f"{place}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
-
-
-def _is_sendable(key: str) -> bool:
-    return key.isascii() and key.isprintable() and key == key.strip()
-
-
-def _is_weak(secret: str) -> bool:
-    letters = re.sub(r"[^a-z]+", "", secret.lower())
-    return (
-        len(secret) < SHORTEST_PRODUCTION_SECRET
-        or len(set(secret)) < FEWEST_CHARACTERS
-        or letters in WEAK_SECRETS - {""}
-        or "changeme" in letters
-    )

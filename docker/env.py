@@ -27,6 +27,13 @@ from env_format import Entry, Problem, parse, quote, scan
 __all__ = ["main", "parse", "quote"]
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+KIND = re.compile(r"(cores|memory:\d+:\d+|password|port|project)\Z")
+# What a new file for production has other than the example.
+IN_PRODUCTION = {
+    "CAPTCHA_ENABLED": "true",
+    "COMPOSE_FILE": "compose.yaml:compose.prod.yaml",
+    "ENVIRONMENT": "production",
+}
 KNOWN_WORDS = {"admin", "changeme", "default", "password", "postgres", "root", "secret", "test"}
 
 
@@ -92,6 +99,10 @@ class Generators:
     def fresh(self, kind: str) -> str:
         if kind == "password":
             return secrets.token_urlsafe(24)
+        if kind == "cores":
+            return str(os.cpu_count() or 1)
+        if kind.startswith("memory:"):
+            return memory(*map(int, kind.split(":")[1:]))
         return self.port() if kind == "port" else self.project()
 
     def project(self) -> str:
@@ -107,6 +118,12 @@ class Generators:
                 return str(port)
         reach = f"{min(wanted)} to {max(wanted)}"
         raise Refusal(f"no port from {reach} is free: stop a program or set the port yourself")
+
+
+def memory(percent: int, least_mb: int) -> str:
+    """A share of this machine's memory, in MB: a limit, so that all of them may be more than it."""
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return str(max(least_mb, pages // 1_048_576 * percent // 100))
 
 
 def is_free(port: int) -> bool:
@@ -198,12 +215,15 @@ def read(path: Path, label: str) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def read_example(path: Path) -> Example:
+def read_example(path: Path, production: bool) -> Example:
     label = shown(path)
     text = read(path, label)
+    for entry in reversed(scanned(text, label) if production else []):
+        value = IN_PRODUCTION.get(entry.name, text[entry.start : entry.end])
+        text = text[: entry.start] + value + text[entry.end :]
     entries = scanned(text, label)
-    unknown = [e for e in entries if e.generator not in ("", "password", "port", "project")]
-    wanted = "is unknown: use password, port or project"
+    unknown = [e for e in entries if e.generator and not KIND.match(e.generator)]
+    wanted = "is unknown: use cores, memory:PERCENT:LEAST_MB, password, port or project"
     refuse(label, [Problem(e.line, f"`generated: {e.generator}` {wanted}") for e in unknown])
     return Example(text, entries)
 
@@ -255,11 +275,25 @@ def close_to_others(target: Path, label: str, quiet: bool) -> None:
         print(f"{label}: mode set to 0600 (it was {mode:04o})")
 
 
+def require_production(text: str, label: str) -> None:
+    values = {entry.name: entry.value for entry in scanned(text, label)}
+    wrong = [
+        f"{name}={value}"
+        for name, value in IN_PRODUCTION.items()
+        if values.get(name, value) != value
+    ]
+    if wrong:
+        raise Refusal(
+            f"{label} is not one of production, which has {', '.join(wrong)}: "
+            "write that into it, or use a checkout of its own"
+        )
+
+
 def make_or_complete(args: Arguments, target: Path, label: str) -> None:
     new = not target.exists()
     if not new and not target.is_file():
         raise Refusal(f"{label} is not a file: move it away and run this again")
-    example = read_example(args.example)
+    example = read_example(args.example, args.production)
     before = example.text if new else read(target, label)
     generators = Generators(Path(os.path.realpath(args.file.parent)), example.kinds())
     if not new:
@@ -267,6 +301,8 @@ def make_or_complete(args: Arguments, target: Path, label: str) -> None:
     after, filled, added = complete(before, example, generators, new)
     for warning in check(after, label, example, args.production):
         print(warning, file=sys.stderr)
+    if args.production:
+        require_production(after, label)
     if new or after != before:
         write(target, after)
     if new:
@@ -288,7 +324,11 @@ def arguments() -> Arguments:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--example", type=Path, default=CHECKOUT / ".env.example")
     parser.add_argument("--file", type=Path, default=CHECKOUT / ".env")
-    parser.add_argument("--production", action="store_true", help="refuse weak secrets")
+    parser.add_argument(
+        "--production",
+        action="store_true",
+        help="for a server: other values, and weak secrets refused",
+    )
     return parser.parse_args(namespace=Arguments())
 
 

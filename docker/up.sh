@@ -6,6 +6,12 @@ cd "$(dirname "$0")/.."
 
 build_only=${1:-}
 started=$SECONDS
+production=false
+again="make up"
+if sed -n "s/^COMPOSE_FILE=//p" .env | tail -n 1 | grep -q compose.prod.yaml; then
+    production=true
+    again="make up-prod"
+fi
 
 say() {
     printf '==> %s (%ss)\n' "$1" "$((SECONDS - started))"
@@ -29,7 +35,7 @@ build() {
     say "building the images of this checkout"
     if ! docker compose --progress plain build >"$log" 2>&1; then
         tail -n 40 "$log" >&2
-        echo "The build failed; the whole log is in $log. Is the network there? Try again: make up" >&2
+        echo "The build failed; the whole log is in $log. Is the network there? Try again: $again" >&2
         exit 1
     fi
     rm -f "$log"
@@ -43,24 +49,31 @@ explain() {
         echo "--- the last lines of $name:" >&2
         docker compose logs --no-log-prefix --tail 15 "$name" >&2
     done
-    echo "The stack is not healthy; the lines above say why. Put it right, then: make up" >&2
+    echo "The stack is not healthy; the lines above say why. Put it right, then: $again" >&2
 }
 
-# Address and port of the service, as Compose sees them in .env and the environment.
+# What is published, a line each: service, its setting, address and port, as Compose sees them in .env
+# and the environment.
 published() {
     docker compose config --format json | python3 -c '
 import json, sys
-port = json.load(sys.stdin)["services"]["app"]["ports"][0]
-print(port["host_ip"], port["published"])'
+settings = {"8000": "APP_PORT", "8080": "HTTP_PORT", "8443": "HTTPS_PORT"}
+for name, service in json.load(sys.stdin)["services"].items():
+    for port in service.get("ports", []):
+        print(name, settings.get(str(port["target"]), "the port"), port["host_ip"], port["published"])'
+}
+
+require_free_ports() {
+    local service setting host port
+    while read -r service setting host port; do
+        if [ -z "$(docker compose ps --quiet --status running "$service" 2>/dev/null)" ]; then
+            require_free_port "$setting" "$host" "$port"
+        fi
+    done < <(published)
 }
 
 require_free_port() {
-    local host port
-    read -r host port < <(published)
-    if [ -n "$(docker compose ps --quiet --status running app 2>/dev/null)" ]; then
-        return
-    fi
-    if ! python3 - "$host" "$port" <<'PYTHON'; then
+    if ! python3 - "$2" "$3" <<'PYTHON'; then
 import socket
 import sys
 
@@ -71,9 +84,26 @@ with socket.socket() as probe:
     except OSError:
         sys.exit(1)
 PYTHON
-        echo "Port $port of $host is taken by another program; change APP_PORT in .env, then: make up" >&2
+        echo "Port $3 of $2 is taken by another program; change $1 in .env, then: $again" >&2
         exit 1
     fi
+}
+
+tell_of_production() {
+    local address port
+    read -r address port < <(docker compose config --format json | python3 -c '
+import json, sys
+proxy = json.load(sys.stdin)["services"]["proxy"]["environment"]
+print(proxy["SITE_ADDRESS"], proxy["HTTPS_PORT"])')
+    if [ "$port" = 443 ]; then port=; else port=:$port; fi
+    cat <<EOF
+
+  MindGraph     https://$address$port
+  Administrator docker compose exec app mindgraph users create-admin you@school.org
+  Look          make ps, make logs, make doctor
+  Stop          make down (the data is kept)
+
+EOF
 }
 
 case $(pwd -P) in
@@ -92,13 +122,21 @@ build
 if [ "$build_only" = --build-only ]; then
     exit 0
 fi
-require_free_port
+if $production; then
+    say "writing passwords, keys and certificates into secrets/"
+    python3 docker/secret_files.py
+fi
+require_free_ports
 say "starting the stack"
 if ! docker compose up --detach --wait --remove-orphans; then
     explain
     exit 1
 fi
-say "all five services are healthy"
+say "all services are healthy"
+if $production; then
+    tell_of_production
+    exit 0
+fi
 
 address=$(docker compose port app 8000)
 address=${address/0.0.0.0/127.0.0.1}

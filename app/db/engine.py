@@ -24,7 +24,8 @@ class FolderUnusable(Unavailable):
 
 
 def url(settings: Settings, *, owner: bool = False) -> URL:
-    """The database's URL for the app's role, or for the owner, who alone may change the schema.
+    """The database's URL for the app's role, or for the owner, who alone may change the schema and
+    reaches the server itself where the app goes through a pooler.
 
     Built from parts, so that any character may stand in a password.
     """
@@ -42,10 +43,17 @@ def url(settings: Settings, *, owner: bool = False) -> URL:
         "postgresql+psycopg2",
         username=role,
         password=password.get_secret_value() if password else None,
-        host=settings.database_host,
-        port=settings.database_port,
+        host=(owner and settings.database_direct_host) or settings.database_host,
+        port=(owner and settings.database_direct_port) or settings.database_port,
         database=settings.database_name,
+        query=_encryption(settings),
     )
+
+
+def _encryption(settings: Settings) -> dict[str, str]:
+    """What the driver knows by the same names."""
+    given = {"sslmode": settings.database_sslmode, "sslrootcert": settings.database_sslrootcert}
+    return {name: value for name, value in given.items() if value}
 
 
 def file(settings: Settings) -> Path | None:

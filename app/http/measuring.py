@@ -1,10 +1,12 @@
 """Counts requests by the template of their route: a raw path would make a series for each id."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
+from prometheus_client import Histogram
 from starlette.types import Scope
 
 from app import metrics
@@ -26,10 +28,11 @@ def templates(app: FastAPI) -> Templates:
 def note(known: Templates, scope: Scope, status: int, seconds: float) -> None:
     """Counts a request that was answered."""
     method = scope["method"]
-    labels = (
-        method if method in METHODS else OTHER_METHOD,
-        known.get(scope.get("endpoint"), NO_ROUTE),  # type: ignore[arg-type]
-        str(status),
-    )
-    metrics.REQUESTS.labels(*labels).inc()
-    metrics.REQUEST_SECONDS.labels(*labels).observe(seconds)
+    route = known.get(scope.get("endpoint"), NO_ROUTE)  # type: ignore[arg-type]
+    _seconds(method if method in METHODS else OTHER_METHOD, route, status).observe(seconds)
+
+
+# Every request looks for one; there are as many as series.
+@functools.cache
+def _seconds(method: str, route: str, status: int) -> Histogram:
+    return metrics.REQUEST_SECONDS.labels(method, route, str(status))

@@ -44,8 +44,11 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        with metrics.REQUESTS_IN_PROGRESS.track_inprogress():
+        metrics.REQUESTS_IN_PROGRESS.inc()
+        try:
             await self._answer(scope, receive, send)
+        finally:
+            metrics.REQUESTS_IN_PROGRESS.dec()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _request_id(scope)

@@ -16,13 +16,18 @@ KINDS = {
     "postgres": ("postgres", "17", ()),
     "redis": ("redis", "8", ()),
     "qdrant": ("qdrant", "v1", ("python",)),
+    "caddy": ("proxy", "2", ()),
 }
+# Only where compose.prod.yaml is read as well.
+PRODUCTION = {"caddy"}
 
 
 def main() -> int:
     services = json.load(sys.stdin)["services"]
     for kind, (service, version, _) in KINDS.items():
         args = services.get(service, {}).get("build", {}).get("args", {})
+        if not args.get("BASE_IMAGE") and kind in PRODUCTION:
+            continue
         if not args.get("BASE_IMAGE"):
             sys.stderr.write(
                 f"Error: compose.yaml has no services.{service}.build.args.BASE_IMAGE: "

@@ -19,5 +19,5 @@ from tests.stack.stacks import Stack, running
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     """A running stack for the tests of one file. Its users are faster than people may be."""
-    with running({"RATE_LIMITS": "false"}) as stack:
+    with running(settings={"RATE_LIMITS": "false"}) as stack:
         yield stack

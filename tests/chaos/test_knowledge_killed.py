@@ -36,7 +36,7 @@ def stack() -> Iterator[Stack]:
         "KNOWLEDGE_DOCUMENT_QUOTA": "5000",
         "RATE_LIMITS": "false",
     }
-    with running(settings) as stack:
+    with running(settings=settings) as stack:
         yield stack
 
 

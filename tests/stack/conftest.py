@@ -8,7 +8,7 @@ import pytest
 
 from . import leftovers
 from .people import Person
-from .stacks import Stack, running
+from .stacks import PRODUCTION, Stack, running
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,6 +20,13 @@ def _nothing_left_of_dead_runs() -> None:
 def unharmed_stack() -> Iterator[Stack]:
     """A running stack for tests that only look at it or use it as people do."""
     with running() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def unharmed_production() -> Iterator[Stack]:
+    """The same with compose.prod.yaml."""
+    with running(*PRODUCTION) as stack:
         yield stack
 
 

@@ -7,6 +7,8 @@ import importlib.util
 import json
 import os
 import re
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -24,6 +26,8 @@ from . import leftovers
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SERVICES = ("postgres", "redis", "qdrant", "app", "worker")
+PRODUCTION = (CHECKOUT / "compose.prod.yaml",)
+READY = "http://127.0.0.1:8000/readyz"
 KEPT_LOGS = CHECKOUT / "build" / "stack-logs"
 ROLES = {
     "postgres": "POSTGRES_PASSWORD",
@@ -65,8 +69,8 @@ class Stack:
         self.folder = leftovers.reserve()
         self.project = self.folder.name
         self.env_file = self.folder / "env"
-        self.env = generated(self.env_file, self.project)
-        self.set(**{"IMAGE_NAMESPACE": image_namespace(), **(settings or {})})
+        self.env = generated(self.env_file, self.project, *self._kind())
+        self.set(**{"IMAGE_NAMESPACE": image_namespace(), **self._own(), **(settings or {})})
 
     def __enter__(self) -> Stack:
         return self
@@ -92,14 +96,45 @@ class Stack:
         self.env_file.write_text("".join(lines), encoding="utf-8")
 
     @property
+    def is_production(self) -> bool:
+        return any(file.name == "compose.prod.yaml" for file in self.files)
+
+    def _kind(self) -> list[str]:
+        return ["--production"] if self.is_production else []
+
+    def _own(self) -> dict[str, str]:
+        """What two stacks of production on one machine can't share."""
+        if not self.is_production:
+            return {}
+        http, https = free_ports(2)
+        return {
+            "COMPOSE_FILE": ":".join(map(str, self.files)),
+            "HTTPS_PORT": str(https),
+            "HTTP_PORT": str(http),
+            "PUBLIC_BIND": "127.0.0.1",
+            "SECRETS_DIR": str(self.folder / "secrets"),
+        }
+
+    @property
     def url(self) -> str:
+        if self.is_production:
+            return f"https://localhost:{self.env['HTTPS_PORT']}"
         return f"http://127.0.0.1:{self.env['APP_PORT']}"
+
+    @property
+    def verify(self) -> ssl.SSLContext:
+        """Trusts the proxy's own authority, as a machine of a local network would be made to."""
+        root = "/data/caddy/pki/authorities/local/root.crt"
+        found = self.run_in("proxy", "cat", root)
+        assert found.returncode == 0, found.stderr
+        return ssl.create_default_context(cadata=found.stdout)
 
     def compose(
         self,
         *arguments: str,
         check: bool = True,
         environment: Mapping[str, str] | None = None,
+        stdin: str = "",
     ) -> subprocess.CompletedProcess[str]:
         """Runs `docker compose` on this stack. Raises StackFailed with its output if it fails."""
         done = subprocess.run(
@@ -113,6 +148,7 @@ class Stack:
             check=False,
             cwd=self.checkout,
             encoding="utf-8",
+            input=stdin,
             env={**bare_environment(), **(environment or {})},
         )
         if check and done.returncode:
@@ -125,7 +161,18 @@ class Stack:
 
     def up(self, *arguments: str) -> None:
         """Returns when every service is healthy."""
+        self.make_secrets()
         self.compose("up", "--detach", "--wait", "--no-build", "--pull", "never", *arguments)
+
+    def make_secrets(self) -> None:
+        """Production's files, as `make up-prod` makes them."""
+        if not self.is_production:
+            return
+        script = str(self.checkout / "docker" / "secret_files.py")
+        command = [sys.executable, script, str(self.env_file), self.env["SECRETS_DIR"]]
+        done = subprocess.run(command, capture_output=True, check=False, encoding="utf-8")
+        if done.returncode:
+            raise StackFailed(done.stderr)
 
     def down(self, *arguments: str) -> None:
         self.compose("down", *arguments)
@@ -183,6 +230,10 @@ class Stack:
     def readiness(self) -> dict[str, Any]:
         """The answer of /readyz, or {} while there is none."""
         with contextlib.suppress(httpx.TransportError, json.JSONDecodeError):
+            if self.is_production:
+                # The proxy doesn't hand it on.
+                probe = f"import urllib.request as r; print(r.urlopen('{READY}').read().decode())"
+                return dict(json.loads(self.run_in("app", "python3", "-c", probe).stdout))
             answer = httpx.get(f"{self.url}/readyz", timeout=20, trust_env=False)
             body: dict[str, Any] = answer.json()
             return body
@@ -235,10 +286,19 @@ def bare_environment() -> dict[str, str]:
     }
 
 
-def generated(env_file: Path, project: str) -> dict[str, str]:
+def free_ports(count: int) -> list[int]:
+    """Ports of the loopback that nothing listens on now, and that nothing else is given soon."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def generated(env_file: Path, project: str, *options: str) -> dict[str, str]:
     """The settings of a fresh env file, as `make env` makes it, with a port of its own."""
     subprocess.run(
-        [sys.executable, str(CHECKOUT / "docker" / "env.py"), "--file", str(env_file)],
+        [sys.executable, str(CHECKOUT / "docker" / "env.py"), "--file", str(env_file), *options],
         check=True,
         capture_output=True,
         # CI: runs that start at the same second must not find the same port.
@@ -260,8 +320,8 @@ def image_namespace() -> str:
 
 
 @contextlib.contextmanager
-def running(settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def running(*overlays: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
     """A stack that is up, for as long as the block lasts."""
-    with Stack(settings=settings) as stack:
+    with Stack(*overlays, settings=settings) as stack:
         stack.up()
         yield stack

@@ -1,10 +1,10 @@
-"""What compose.yaml promises about the containers, asked of the engine and of the containers."""
+"""What the compose files promise about the containers, asked of the engine and of themselves."""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,39 +13,60 @@ from .stacks import ROLES, SERVICES, Stack
 SECRETS = (*ROLES.values(), "REDIS_PASSWORD", "QDRANT_API_KEY")
 WRITABLE = {
     "postgres": {"/tmp", "/run/postgresql", "/var/lib/postgresql/data"},
+    "pgbouncer": {"/tmp", "/var/lib/postgresql/data"},
     "redis": {"/tmp", "/data"},
     "qdrant": {"/tmp", "/qdrant/storage"},
     "app": {"/tmp", "/var/lib/mindgraph"},
     "worker": {"/tmp", "/var/lib/mindgraph"},
+    "proxy": {"/tmp", "/config", "/data"},
+}
+PLACES = [
+    *(("unharmed_stack", service) for service in SERVICES),
+    *(("unharmed_production", service) for service in (*SERVICES, "pgbouncer", "proxy")),
+]
+NEEDED = {
+    "postgres": set(ROLES.values()),
+    "pgbouncer": {"DATABASE_PASSWORD"},
+    "redis": {"REDIS_PASSWORD"},
+    "qdrant": {"QDRANT_API_KEY"},
+    "app": {"DATABASE_PASSWORD", "DATABASE_OWNER_PASSWORD", "REDIS_PASSWORD", "QDRANT_API_KEY"},
+    "worker": {"DATABASE_PASSWORD", "REDIS_PASSWORD", "QDRANT_API_KEY"},
+    "proxy": set(),
 }
 
 
-@pytest.fixture(scope="module")
-def stack(unharmed_stack: Stack) -> Stack:
-    return unharmed_stack
+class Place(NamedTuple):
+    """A service of a stack of development or of production."""
+
+    stack: Stack
+    service: str
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.stack.container(self.service).attrs
+        return found
+
+    def shell(self, script: str) -> str:
+        # Not every image has bash.
+        done = self.stack.run_in(self.service, "sh", "-c", script)
+        return done.stdout + done.stderr
+
+    def processes(self) -> list[dict[str, str]]:
+        """The status of every process that was there before this look at it."""
+        script = "for f in /proc/[0-9]*/status; do tr '\\n' '|' <$f 2>/dev/null; echo; done"
+        lines = [line.split("|") for line in self.shell(script).splitlines()]
+        found = [dict(part.split(":\t", 1) for part in line if ":\t" in part) for line in lines]
+        return [one for one in found if one and one["Name"] not in ("sh", "tr", "busybox")]
 
 
-def host_config(stack: Stack, service: str) -> dict[str, Any]:
-    found: dict[str, Any] = stack.container(service).attrs["HostConfig"]
-    return found
+@pytest.fixture(params=PLACES, ids=lambda place: f"{place[0].removeprefix('unharmed_')}-{place[1]}")
+def place(request: pytest.FixtureRequest) -> Place:
+    fixture, service = request.param
+    return Place(request.getfixturevalue(fixture), service)
 
 
-def in_shell(stack: Stack, service: str, script: str) -> str:
-    done = stack.run_in(service, "bash", "-c", script)
-    return done.stdout + done.stderr
-
-
-def processes(stack: Stack, service: str) -> list[dict[str, str]]:
-    """The status of every process that was there before this look at it."""
-    script = "for f in /proc/[0-9]*/status; do tr '\\n' '|' <$f 2>/dev/null; echo; done"
-    lines = [line.split("|") for line in in_shell(stack, service, script).splitlines()]
-    found = [dict(part.split(":\t", 1) for part in line if ":\t" in part) for line in lines]
-    return [one for one in found if one and one["Name"] not in ("bash", "tr")]
-
-
-@pytest.mark.parametrize("service", SERVICES)
-def test_no_process_is_root_or_can_become_it(stack: Stack, service: str) -> None:
-    found = processes(stack, service)
+def test_no_process_is_root_or_can_become_it(place: Place) -> None:
+    found = place.processes()
     assert found
     for one in found:
         # init runs as the container's user as well.
@@ -54,37 +75,49 @@ def test_no_process_is_root_or_can_become_it(stack: Stack, service: str) -> None
         assert one["NoNewPrivs"] == "1", one["Name"]
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_only_volumes_and_memory_can_be_written(stack: Stack, service: str) -> None:
-    assert host_config(stack, service)["ReadonlyRootfs"]
-    assert "Read-only file system" in in_shell(stack, service, ": > /usr/local/bin/planted")
-    container = stack.container(service).attrs
-    tmpfs = set(container["HostConfig"]["Tmpfs"] or {})
-    mounts = {mount["Destination"] for mount in container["Mounts"] if mount["RW"]}
-    assert tmpfs | mounts == WRITABLE[service]
-    for folder in WRITABLE[service]:
-        assert in_shell(stack, service, f"f=$(mktemp {folder}/x.XXXXXX) && rm $f") == ""
+def test_only_volumes_and_memory_can_be_written(place: Place) -> None:
+    attributes = place.attributes
+    assert attributes["HostConfig"]["ReadonlyRootfs"]
+    assert "Read-only file system" in place.shell(": > /usr/local/bin/planted")
+    tmpfs = set(attributes["HostConfig"]["Tmpfs"] or {})
+    mounts = {mount["Destination"] for mount in attributes["Mounts"] if mount["RW"]}
+    assert tmpfs | mounts == WRITABLE[place.service]
+    for folder in WRITABLE[place.service]:
+        assert place.shell(f"f=$(mktemp {folder}/x.XXXXXX) && rm $f") == ""
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_limits_and_ends_are_set(stack: Stack, service: str) -> None:
-    config = host_config(stack, service)
+def test_limits_and_ends_are_set(place: Place) -> None:
+    attributes = place.attributes
+    config = attributes["HostConfig"]
     assert config["Init"] is True
     assert 0 < config["PidsLimit"] <= 512
     assert config["RestartPolicy"]["Name"] == "unless-stopped"
     assert config["LogConfig"]["Type"] == "json-file"
     assert set(config["LogConfig"]["Config"]) == {"max-size", "max-file"}
     assert not config["Privileged"]
-    whole = stack.container(service).attrs["Config"]
-    assert whole["StopTimeout"] >= 30
-    assert whole["Healthcheck"]["Test"][0] == "CMD"
+    assert attributes["Config"]["StopTimeout"] >= 30
+    assert attributes["Config"]["Healthcheck"]["Test"][0] == "CMD"
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_no_secret_shows_in_a_command_line_or_an_image(stack: Stack, service: str) -> None:
-    values = {name: stack.env[name] for name in SECRETS}
-    lines = in_shell(stack, service, "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
-    image = stack.container(service).image
+@pytest.mark.parametrize("service", [*SERVICES, "pgbouncer", "proxy"])
+def test_in_production_no_service_can_take_all_memory_and_all_cores(
+    unharmed_production: Stack, service: str
+) -> None:
+    config = Place(unharmed_production, service).attributes["HostConfig"]
+    cores = int(unharmed_production.env["CPU_CORES"])
+    assert 0 < config["NanoCpus"] <= cores * 1_000_000_000
+    assert config["Memory"] > 0
+    # The kernel's own word for it, wherever its version of cgroups has it.
+    limit = Place(unharmed_production, service).shell(
+        "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null"
+    )
+    assert limit.split() == [str(config["Memory"])]
+
+
+def test_no_secret_shows_in_a_command_line_or_an_image(place: Place) -> None:
+    values = {name: place.stack.env[name] for name in SECRETS}
+    lines = place.shell("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
+    image = place.stack.container(place.service).image
     assert image
     built = json.dumps([image.attrs, image.history()])
     assert [name for name, value in values.items() if value in lines or value in built] == []
@@ -93,14 +126,14 @@ def test_no_secret_shows_in_a_command_line_or_an_image(stack: Stack, service: st
     assert named == []
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_each_container_has_no_other_secrets_than_it_needs(stack: Stack, service: str) -> None:
-    needed = {
-        "postgres": set(ROLES.values()),
-        "redis": {"REDIS_PASSWORD"},
-        "qdrant": {"QDRANT_API_KEY"},
-        "app": {"DATABASE_PASSWORD", "DATABASE_OWNER_PASSWORD", "REDIS_PASSWORD", "QDRANT_API_KEY"},
-        "worker": {"DATABASE_PASSWORD", "REDIS_PASSWORD", "QDRANT_API_KEY"},
-    }
-    environment = "\n".join(stack.container(service).attrs["Config"]["Env"])
-    assert {name for name in SECRETS if stack.env[name] in environment} == needed[service]
+def test_each_container_has_no_other_secrets_than_it_needs(place: Place) -> None:
+    """In production as files, which only the service's user can read; else in the environment."""
+    stack = place.stack
+    environment = "\n".join(place.attributes["Config"]["Env"])
+    files = place.shell("cat /run/secrets/* 2>/dev/null")
+    shown = {name for name in SECRETS if stack.env[name] in environment}
+    held = {name for name in SECRETS if stack.env[name] in files}
+    needed = NEEDED[place.service]
+    assert (shown, held) == ((set(), needed) if stack.is_production else (needed, set()))
+    modes = place.shell("stat -c %a /run/secrets/* 2>/dev/null").split()
+    assert set(modes) <= {"400"}

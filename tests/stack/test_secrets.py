@@ -33,7 +33,7 @@ def odd(name: str) -> str:
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with running({name: odd(name) for name in SECRETS}) as stack:
+    with running(settings={name: odd(name) for name in SECRETS}) as stack:
         yield stack
 
 

@@ -13,6 +13,11 @@ EXAMPLE = (CHECKOUT / ".env.example").read_text()
 SETTING = re.compile(r"^(?P<off>#?)(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)$", re.M)
 SECTION = re.compile(r"^# --- (.+?) -+$", re.M)
 
+# The stack runs these itself, where the service alone has none; production is stricter.
+OF_THE_STACK = {"DATABASE_HOST", "QDRANT_URL", "REDIS_HOST"}
+OF_PRODUCTION = {"DATABASE_SSLMODE", "LOG_FORMAT", "TRUSTED_PROXIES"}
+# Compose itself reads it.
+OF_COMPOSE = {"COMPOSE_FILE"}
 # docker/up.sh finds these out anew for each build.
 FOUND_OUT = {"CA_BUNDLE", "REVISION", "VERSION"}
 # What the default depends on can't be shown in one line.
@@ -42,7 +47,7 @@ def shown() -> list[Shown]:
 def substituted() -> dict[str, set[str]]:
     """The names that Compose takes from .env, and what stands for each where it is unset."""
     found: dict[str, set[str]] = {}
-    for path in ("compose.yaml", "docker/app/dev.yaml"):
+    for path in ("compose.yaml", "compose.prod.yaml", "docker/app/dev.yaml"):
         text = (CHECKOUT / path).read_text()
         # A default may itself hold a name.
         for name, default in re.findall(r"\$\{(\w+)(?=(?::-((?:[^{}]|\{[^{}]*\})*))?)", text):
@@ -55,9 +60,16 @@ def read_by_make() -> set[str]:
     return set(re.findall(r"sed -n \"s/\^(\w+)=", (CHECKOUT / "Makefile").read_text()))
 
 
+def read_for_secrets() -> set[str]:
+    """What docker/secret_files.py takes out of .env besides secrets."""
+    text = (CHECKOUT / "docker/secret_files.py").read_text()
+    return set(re.findall(r"settings\.get\('(\w+)'", text)) | {"TLS_CERTIFICATE", "TLS_KEY"}
+
+
 def wanted() -> set[str]:
     fields = {field.upper() for field in Settings.model_fields}
-    return fields | set(substituted()) | read_by_make()
+    read = read_by_make() | read_for_secrets() | OF_COMPOSE
+    return fields | set(substituted()) | read
 
 
 def test_every_setting_is_shown_once_and_nothing_else() -> None:
@@ -75,7 +87,7 @@ def test_settings_are_in_alphabetical_order_inside_of_each_section() -> None:
     sections: dict[str, list[str]] = {}
     for setting in shown():
         sections.setdefault(setting.section, []).append(setting.name)
-    assert len(sections) == 8
+    assert len(sections) == 9
     for names in sections.values():
         assert names == sorted(names)
 
@@ -83,13 +95,18 @@ def test_settings_are_in_alphabetical_order_inside_of_each_section() -> None:
 def test_every_setting_of_the_service_and_no_other_is_in_a_section_of_the_service() -> None:
     fields = {field.upper() for field in Settings.model_fields}
     for setting in shown():
-        assert (setting.name in fields) != ("Compose and make only" in setting.section)
+        of_stack = "Compose and make only" in setting.section or "compose.prod" in setting.section
+        assert (setting.name in fields) != of_stack
 
 
 def test_the_mark_of_a_generated_value_stands_right_above_it() -> None:
-    generated = re.findall(r"^# generated: (\w+)\n(\w+)=$", EXAMPLE, re.M)
-    assert len(generated) == EXAMPLE.count("generated:") == 9
+    generated = re.findall(r"^# generated: (\S+)\n(\w+)=$", EXAMPLE, re.M)
+    assert len(generated) == EXAMPLE.count("generated:") == 14
     kinds = {name: kind for kind, name in generated}
+    assert kinds.pop("CPU_CORES") == "cores"
+    memories = {name for name, kind in kinds.items() if kind.startswith("memory:")}
+    assert memories == {f"{name}_MEMORY_MB" for name in ("APP", "POSTGRES", "QDRANT", "WORKER")}
+    kinds = {name: kind for name, kind in kinds.items() if name not in memories}
     assert kinds.pop("APP_PORT") == "port"
     assert kinds.pop("COMPOSE_PROJECT_NAME") == "project"
     assert set(kinds.values()) == {"password"}
@@ -97,14 +114,14 @@ def test_the_mark_of_a_generated_value_stands_right_above_it() -> None:
 
 def test_every_secret_of_the_stack_is_generated() -> None:
     required = re.findall(r"\$\{(\w+):\?", (CHECKOUT / "compose.yaml").read_text())
-    generated = {name for _, name in re.findall(r"^# generated: (\w+)\n(\w+)=$", EXAMPLE, re.M)}
-    assert set(required) == generated - {"APP_PORT", "COMPOSE_PROJECT_NAME"}
+    generated = set(re.findall(r"^# generated: password\n(\w+)=$", EXAMPLE, re.M))
+    assert set(required) == generated
 
 
 def test_only_what_everybody_must_have_is_switched_on() -> None:
     on = {setting.name for setting in shown() if not setting.off}
-    generated = {name for _, name in re.findall(r"^# generated: (\w+)\n(\w+)=$", EXAMPLE, re.M)}
-    assert on == generated | {"CAPTCHA_ENABLED", "ENVIRONMENT"}
+    generated = set(re.findall(r"^# generated: \S+\n(\w+)=$", EXAMPLE, re.M))
+    assert on == generated | {"CAPTCHA_ENABLED", "COMPOSE_FILE", "ENVIRONMENT"}
 
 
 def test_the_defaults_of_the_service_are_those_of_its_settings() -> None:
@@ -130,15 +147,17 @@ def test_the_defaults_of_the_stack_are_those_of_the_compose_file() -> None:
     defaults = substituted()
     compared = set()
     for setting in shown():
-        if setting.off and "Compose and make only" in setting.section:
+        if setting.off and re.search("Compose and make only|compose.prod", setting.section):
             compared.add(setting.name)
-            if setting.name not in DEPENDS | read_by_make():
+            if setting.name not in DEPENDS | read_by_make() | read_for_secrets():
                 assert defaults[setting.name] == {setting.value}
     assert {"APP_BIND", "POSTGRES_MAX_CONNECTIONS", "REDIS_MAXMEMORY"} <= compared
 
 
 def test_the_compose_file_hands_a_default_of_the_service_on_only_where_it_is_the_same() -> None:
     for field, info in Settings.model_fields.items():
+        if field.upper() in OF_THE_STACK | OF_PRODUCTION:
+            continue
         defaults = substituted().get(field.upper(), {""}) - {""}
         for default in defaults:
             assert default == str(info.default)
@@ -155,11 +174,11 @@ def test_the_version_of_an_image_built_without_make_is_the_project_s() -> None:
 
 
 def test_every_setting_but_the_plainest_says_what_it_is() -> None:
-    silent = {s.name for s in shown() if not re.sub(r"# generated: \w+\n", "", s.comment)}
+    silent = {s.name for s in shown() if not re.sub(r"# generated: \S+\n", "", s.comment)}
     for name in silent:
         # The parts of an address, timeouts with their unit and limits of the servers say it.
         assert re.search(
-            r"_(HOST|PORT|NAME|USER|DB|PASSWORD|API_KEY|PATH|CONNECTIONS|BUFFERS|TIMEOUT_M?S)$",
+            r"_(HOST|PORT|NAME|USER|DB|PASSWORD|API_KEY|PATH|CONNECTIONS|BUFFERS|MEMORY_MB|TIMEOUT_M?S)$",
             name,
         ), name
 
