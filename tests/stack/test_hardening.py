@@ -10,7 +10,7 @@ import pytest
 
 from .stacks import ROLES, SERVICES, Stack
 
-SECRETS = (*ROLES.values(), "REDIS_PASSWORD", "QDRANT_API_KEY")
+SECRETS = (*ROLES.values(), "METRICS_TOKEN", "REDIS_PASSWORD", "QDRANT_API_KEY")
 WRITABLE = {
     "postgres": {"/tmp", "/run/postgresql", "/var/lib/postgresql/data"},
     "pgbouncer": {"/tmp", "/var/lib/postgresql/data"},
@@ -24,13 +24,14 @@ PLACES = [
     *(("unharmed_stack", service) for service in SERVICES),
     *(("unharmed_production", service) for service in (*SERVICES, "pgbouncer", "proxy")),
 ]
+FOR_APP = {"DATABASE_PASSWORD", "METRICS_TOKEN", "QDRANT_API_KEY", "REDIS_PASSWORD"}
 NEEDED = {
     "postgres": set(ROLES.values()),
     "pgbouncer": {"DATABASE_PASSWORD"},
     "redis": {"REDIS_PASSWORD"},
     "qdrant": {"QDRANT_API_KEY"},
-    "app": {"DATABASE_PASSWORD", "DATABASE_OWNER_PASSWORD", "REDIS_PASSWORD", "QDRANT_API_KEY"},
-    "worker": {"DATABASE_PASSWORD", "REDIS_PASSWORD", "QDRANT_API_KEY"},
+    "app": FOR_APP | {"DATABASE_OWNER_PASSWORD"},
+    "worker": FOR_APP,
     "proxy": set(),
 }
 
