@@ -1,15 +1,22 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
 
 from app import metrics
+from app.admin.dependencies import Admin
+from app.admin.errors import NotAnAdministrator
+from app.health import checks
 from app.http.dependencies import SettingsOf
-from app.status import families
+from app.http.documentation import raises
+from app.status import families, page, service
 from app.status.errors import WrongToken
 from app.status.observer import Observer
+from app.status.schemas import StatusOut
 
-# For machines, and behind a token of its own: not in the document of the API.
+# The page is for people, the metrics are for machines with a token of their own.
 router = APIRouter(include_in_schema=False)
+api = APIRouter(tags=["status"])
 
 
 async def get_observer(request: Request) -> Observer:
@@ -35,3 +42,30 @@ def read_metrics(settings: SettingsOf, observer: ObserverOf) -> Response:
     """All that is counted and measured, in Prometheus's text format."""
     text = metrics.render(lambda: families.collect(settings, observer))
     return Response(text, media_type=metrics.MEDIA_TYPE)
+
+
+async def get_services(request: Request) -> checks.Services:
+    state = request.app.state
+    return checks.Services(
+        state.database, state.redis, state.qdrant, maintenance=state.settings.maintenance
+    )
+
+
+ServicesOf = Annotated[checks.Services, Depends(get_services)]
+
+
+@api.get("/status", responses=raises(NotAnAdministrator))
+def read_status(
+    _: Admin, services: ServicesOf, observer: ObserverOf, settings: SettingsOf
+) -> StatusOut:
+    """How the installation is: services, jobs, documents, backups. `/admin/status` is a page of
+    it."""
+    return service.look(services, observer, settings)
+
+
+@router.get("/admin/status")
+def show_status(
+    _: Admin, services: ServicesOf, observer: ObserverOf, settings: SettingsOf
+) -> HTMLResponse:
+    shown = page.render(service.look(services, observer, settings))
+    return HTMLResponse(shown, headers=page.HEADERS)
