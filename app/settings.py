@@ -115,6 +115,7 @@ class Settings(BaseModel):
     database_password: SecretStr | None = None
     database_pool_timeout_s: float = Field(3.0, gt=0, le=60)
     database_port: int = Field(5432, ge=1, le=65535)
+    database_slow_ms: int | None = Field(None, ge=1, le=3_600_000)
     database_sslmode: Annotated[
         Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None,
         BeforeValidator(_lower),

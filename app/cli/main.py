@@ -23,6 +23,7 @@ COMMANDS = {
     "reindex": "build the search index in Qdrant anew from the database",
     "run": "run everything on this machine without Docker, data in data/",
     "serve": "prepare the database, then serve over HTTP",
+    "statements": "show which statements the database spends its time on",
     "usage": "look after the records of token usage",
     "users": "manage users",
     "worker": "work on background jobs",

@@ -15,7 +15,7 @@ SECTION = re.compile(r"^# --- (.+?) -+$", re.M)
 
 # The stack runs these itself, where the service alone has none; production is stricter.
 OF_THE_STACK = {"DATABASE_HOST", "QDRANT_URL", "REDIS_HOST"}
-OF_PRODUCTION = {"DATABASE_SSLMODE", "LOG_FORMAT", "TRUSTED_PROXIES"}
+OF_PRODUCTION = {"DATABASE_SLOW_MS", "DATABASE_SSLMODE", "LOG_FORMAT", "TRUSTED_PROXIES"}
 # Compose itself reads it.
 OF_COMPOSE = {"COMPOSE_FILE"}
 # docker/up.sh finds these out anew for each build.
