@@ -86,9 +86,9 @@ RATE_LIMIT_REFUSALS = Counter(
 )
 SESSIONS_OPENED = Counter("mindgraph_sessions_opened_total", "Sessions opened by a login.")
 
-JOBS = Counter("mindgraph_jobs_total", "Jobs that a worker has done.", ("job", "result"))
+JOBS = Counter("mindgraph_jobs_total", "Jobs that a worker has done.", ("task", "result"))
 JOB_SECONDS = Histogram(
-    "mindgraph_job_duration_seconds", "How long a job took.", ("job",), buckets=WORK_BUCKETS
+    "mindgraph_job_duration_seconds", "How long a job took.", ("task",), buckets=WORK_BUCKETS
 )
 
 INGESTION_RESULTS = Counter(

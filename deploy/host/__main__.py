@@ -12,7 +12,9 @@ from host.errors import HostError
 from host.stack import Stack
 
 # A module of its own each, in host/commands.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "alerts": "show what Prometheus finds wrong",
+}
 FAILED = 1
 INTERRUPTED = 130
 

@@ -19,10 +19,14 @@ WRITABLE = {
     "app": {"/tmp", "/var/lib/mindgraph"},
     "worker": {"/tmp", "/var/lib/mindgraph"},
     "proxy": {"/tmp", "/config", "/data"},
+    "prometheus": {"/tmp", "/prometheus"},
+    "postgres-exporter": {"/tmp"},
+    "redis-exporter": {"/tmp"},
 }
+IN_PRODUCTION = tuple(WRITABLE)
 PLACES = [
     *(("unharmed_stack", service) for service in SERVICES),
-    *(("unharmed_production", service) for service in (*SERVICES, "pgbouncer", "proxy")),
+    *(("unharmed_production", service) for service in IN_PRODUCTION),
 ]
 FOR_APP = {"DATABASE_PASSWORD", "METRICS_TOKEN", "QDRANT_API_KEY", "REDIS_PASSWORD"}
 NEEDED = {
@@ -33,6 +37,9 @@ NEEDED = {
     "app": FOR_APP | {"DATABASE_OWNER_PASSWORD"},
     "worker": FOR_APP,
     "proxy": set(),
+    "prometheus": {"METRICS_TOKEN"},
+    "postgres-exporter": {"DATABASE_READONLY_PASSWORD"},
+    "redis-exporter": {"REDIS_PASSWORD"},
 }
 
 
@@ -100,7 +107,7 @@ def test_limits_and_ends_are_set(place: Place) -> None:
     assert attributes["Config"]["Healthcheck"]["Test"][0] == "CMD"
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "pgbouncer", "proxy"])
+@pytest.mark.parametrize("service", IN_PRODUCTION)
 def test_in_production_no_service_can_take_all_memory_and_all_cores(
     unharmed_production: Stack, service: str
 ) -> None:
