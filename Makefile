@@ -78,6 +78,7 @@ build: images ## build the images of this checkout
 
 # Development's .env names development's file alone; tests want the images of both.
 build-all: export COMPOSE_FILE := compose.yaml:compose.prod.yaml
+build-all: export COMPOSE_PROFILES := metrics
 build-all: build ## build the images of this checkout, and those that only production has
 
 .PHONY: bench-start bench-usage bench-import bench-knowledge

@@ -13,6 +13,7 @@ from host.stack import Stack
 
 # A module of its own each, in host/commands.
 COMMANDS: dict[str, str] = {
+    "alerts": "show what Prometheus finds wrong",
     "backup": "back up the whole stack while it serves",
     "backups": "list the backups, or verify one",
     "rehearse-restore": "bring the newest backup back where nobody uses it, and compare",
