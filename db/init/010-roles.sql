@@ -33,6 +33,8 @@ ALTER ROLE mindgraph_readonly
 ALTER ROLE mindgraph_backup
     LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD :'backup_password';
 GRANT pg_read_all_data TO mindgraph_backup;
+-- Sees how old the transactions of all roles are, and what waits for the archive: for the doctor.
+GRANT pg_monitor TO mindgraph_owner;
 
 -- The driver puts values into the text of statements, and so a failed one would put hashes of
 -- passwords into the log. Its message and its place are logged all the same.

@@ -142,8 +142,9 @@ def test_doctor_goes_on_without_a_database(
     environ = environment(settings, DATABASE_PORT=closed_port, REDIS_PASSWORD="wrong")
     done = commands.run("doctor", environ=environ)
     assert done.returncode == 1
-    wrong = {line.split()[1] for line in done.stdout.splitlines() if line[:4] == "FAIL"}
-    assert wrong == {"database", "schema", "redis", "search", "worker", "connections"}
+    wrong = [line.split()[1] for line in done.stdout.splitlines() if line[:7] == "failure"]
+    # Once each, and not for all that the same one would have told.
+    assert wrong == ["database", "redis", "search", "worker"]
     assert servers.app_password not in done.stdout + done.stderr
 
 
