@@ -12,7 +12,9 @@ from host.errors import HostError
 from host.stack import Stack
 
 # A module of its own each, in host/commands.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "doctor": "look at this machine, the stack and the app for what is wrong, and how to mend it",
+}
 FAILED = 1
 INTERRUPTED = 130
 
