@@ -52,9 +52,10 @@ class Machine:
 
     def ask_app(self) -> list[Finding]:
         """What the app's own doctor finds, where it runs."""
-        if not self._runs("app"):
+        answer = self.app("doctor", "--json")
+        if answer is None:
             return []
-        _, said = self.app("doctor", "--json")
+        said = answer[1]
         try:
             checks = json.loads(said.strip().splitlines()[-1])["checks"]
             return [Finding(**one, where="app") for one in checks]
@@ -62,10 +63,10 @@ class Machine:
             seen = f"its doctor can't say what it finds: {said.strip()[-300:]}"
             return [failure("app", seen, "`docker compose logs app` says why")]
 
-    def app(self, *command: str) -> tuple[int, str]:
-        """Runs a command of the app; its exit code, and what it said, complaints included."""
+    def app(self, *command: str) -> Optional[tuple[int, str]]:
+        """Runs a command of the app; its exit code and what it said. None where it doesn't run."""
         if not self._runs("app"):
-            return 0, "The app does not run."
+            return None
         arguments = ("exec", "--no-TTY", "app", "mindgraph", *command)
         with self.stack.start(*arguments, stdout=subprocess.PIPE) as started:
             out, wrong = started.communicate()
@@ -127,7 +128,7 @@ class Machine:
         found = self._containers()
         running = containers.running(found)
         wanted = ports.published(config)
-        active = [name for name, of in config["services"].items() if of.get("scale", 1) and name]
+        active = [name for name, of in config["services"].items() if of.get("scale", 1)]
         yield from containers.examine(found, active)
         yield from ports.examine(self.root, wanted, running)
         yield firewall.examine(self.root, wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from host.checks.finding import Finding, failure, ok, warning
@@ -84,6 +84,8 @@ def _parts(data: bytes) -> list[tuple[int, bytes]]:
 
 
 def _time(tag: int, content: bytes) -> datetime:
-    pattern = "%y%m%d%H%M%SZ" if tag == UTC_TIME else "%Y%m%d%H%M%SZ"
-    found = datetime.strptime(content.decode("ascii"), pattern)
-    return found.replace(tzinfo=UTC)
+    text = content.decode("ascii")
+    if tag == UTC_TIME:
+        # Of two digits, as it is agreed for certificates.
+        text = ("20" if text < "50" else "19") + text
+    return datetime.strptime(text.replace("Z", "+0000"), "%Y%m%d%H%M%S%z")

@@ -60,6 +60,6 @@ def _report(machine: examination.Machine) -> int:
     for one in found:
         output.say(f"  {one.status:<7}  {one.check}: {redacting.redact(one.seen, words)}")
     output.say("")
-    code, said = machine.app("doctor", "--report")
+    code, said = machine.app("doctor", "--report") or (0, "The app does not run.")
     output.say(redacting.redact(said.strip(), words))
     return max(_code(found), min(code, FAILED))
