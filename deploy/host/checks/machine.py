@@ -42,7 +42,9 @@ def memory(root: Path) -> Finding:
     return ok("memory", seen)
 
 
-def disk(check: str, folder: Path) -> Finding:
+def disk(
+    check: str, folder: Path, warn_gb: float = WARN_DISK_GB, least_gb: float = LEAST_DISK_GB
+) -> Finding:
     """The disk that has `folder`, for whoever isn't root."""
     if not folder.exists():
         # Docker Desktop has its own machine.
@@ -51,11 +53,11 @@ def disk(check: str, folder: Path) -> Finding:
     free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
     seen = f"{free / GB:.1f} of {total / GB:.1f} GB free at {folder}"
     fix = "free some: `docker system df`, then `docker image prune`; or give it a larger disk"
-    if free < LEAST_DISK_GB * GB:
+    if free < least_gb * GB:
         return failure(check, f"{seen}: the database stops when it is full", fix)
     if found.f_files and not found.f_favail:
         return failure(check, f"{seen}, but no file can be made (no inode)", fix)
-    if free < WARN_DISK_GB * GB:
+    if free < warn_gb * GB:
         return warning(check, seen, fix)
     return ok(check, seen)
 
