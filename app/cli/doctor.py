@@ -45,4 +45,4 @@ def _show(found: Sequence[Finding]) -> None:
         if one.fix:
             output.say(f"{'':<7}  {'':<{width}}  fix: {one.fix}")
     counted = findings.summary(found)
-    output.say(f"{counted['ok']} ok, {counted['warning']} warnings, {counted['failure']} failures")
+    output.say(", ".join(f"{status}: {count}" for status, count in counted.items()))

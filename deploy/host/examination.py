@@ -9,7 +9,7 @@ import platform
 import shutil
 import socket
 import subprocess
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Optional
 
@@ -35,6 +35,8 @@ from host.errors import HostError
 from host.stack import Stack
 
 HTTPS = "HTTPS_PORT"
+# Who listens on every address is asked on the loopback.
+ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104
 
 
 class Machine:
@@ -153,13 +155,15 @@ class Machine:
         name = self.settings.get("SITE_ADDRESS") or "localhost"
         for one in wanted:
             if one.setting == HTTPS and one.service in running:
-                address = "127.0.0.1" if one.address in ("0.0.0.0", "") else one.address  # noqa: S104
-                yield certificates.examine(address, one.port, name, datetime.now(UTC))
+                address = ANY.get(one.address, one.address)
+                yield certificates.examine(address, one.port, name, datetime.now(timezone.utc))
 
     def _backup(self, is_running: bool) -> Finding:
-        if not is_running:
-            return warning("backup", "can't be looked at: the stack does not run", "`make up`")
-        return backups.examine(self._manifests(), datetime.now(UTC), production=self.production)
+        if not is_running and self.production:
+            seen = "can't be looked at while the stack does not run"
+            return warning("backup", seen, "start it: `make up-prod`")
+        said = self._manifests() if is_running else None
+        return backups.examine(said, datetime.now(timezone.utc), production=self.production)
 
     def _manifests(self) -> Optional[str]:
         """What `mindgraph backups --json` says of this stack."""

@@ -50,7 +50,7 @@ def test_people_see_one_line_a_check_and_the_sum(stack: Stack) -> None:
     done = doctor(stack)
     assert done.returncode == 0, done.stdout + done.stderr
     *lines, last = done.stdout.splitlines()
-    assert last.endswith("0 failures")
+    assert last.endswith("failure: 0")
     said = [line for line in lines if not line.lstrip().startswith("fix:")]
     assert {line.split()[0] for line in said} <= {"ok", "warning"}
     # Problems come last.
@@ -105,7 +105,7 @@ def test_a_stack_that_does_not_run_is_a_warning(stack: Stack) -> None:
     found = checks(done)
     assert found["containers"]["status"] == "warning"
     assert "database" not in found
-    assert "is free for app" in found[f"port-{stack.env['APP_PORT']}"]["seen"]
+    assert "is free for app" in found["port-app"]["seen"]
 
 
 def test_a_port_that_somebody_else_holds_is_a_failure(stack: Stack) -> None:
@@ -113,7 +113,7 @@ def test_a_port_that_somebody_else_holds_is_a_failure(stack: Stack) -> None:
     with socket.create_server(("127.0.0.1", int(stack.env["APP_PORT"]))):
         done = doctor(stack, "--json")
     assert done.returncode == 1
-    assert "held by" in checks(done)[f"port-{stack.env['APP_PORT']}"]["seen"]
+    assert "held by" in checks(done)["port-app"]["seen"]
 
 
 @pytest.mark.parametrize("check", ["certificate", "pooler"])

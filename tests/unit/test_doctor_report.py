@@ -43,7 +43,7 @@ def test_it_tells_what_helps_somebody_else_to_understand() -> None:
     for line in ("  WEB_WORKERS=5", "  LLM_MODEL=small-model", "  REDIS_PASSWORD=[set]"):
         assert line in told
     assert "  ok       redis: valkey 9.1.0" in told
-    assert told[-1] == "  1 ok, 0 warning, 1 failure"
+    assert told[-1] == "  ok: 1, warning: 0, failure: 1"
     assert not [line for line in told if "WEB_THREADS" in line], "it has its default"
 
 

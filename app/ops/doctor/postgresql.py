@@ -110,7 +110,7 @@ def bloat(connection: Connection, part: float = BLOAT_PART, least_mb: float = BL
         row for row in rows if row.bytes - row.needed > max(part * row.bytes, least_mb * MB)
     ]
     if not wasteful:
-        return findings.ok("index-bloat", f"no index of {len(rows)} seems half empty")
+        return findings.ok("index-bloat", f"none of {len(rows)} seems half empty")
     shown = ", ".join(
         f"{row.relname} ({(row.bytes - row.needed) / MB:.0f} of {row.bytes / MB:.0f} MB)"
         for row in wasteful[:3]

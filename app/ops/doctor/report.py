@@ -46,7 +46,8 @@ def lines(settings: Settings, found: Sequence[Finding]) -> Iterator[str]:
     private = _private(settings)
     for one in found:
         yield f"  {one.status:<7}  {one.check}: {redact(one.seen, private)}"
-    yield "  " + ", ".join(f"{count} {status}" for status, count in findings.summary(found).items())
+    counted = findings.summary(found)
+    yield "  " + ", ".join(f"{status}: {count}" for status, count in counted.items())
 
 
 def differing(settings: Settings) -> Iterator[str]:

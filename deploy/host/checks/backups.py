@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Optional, Sequence
 
 from host.checks.finding import Finding, failure, ok, warning
@@ -25,7 +25,7 @@ def examine(said: Optional[str], now: datetime, *, production: bool) -> Finding:
     """
     if said is None:
         return _missing("can't be listed", production)
-    times = [found for one in _manifests(said) for found in [_when(one)] if found]
+    times = [when for when in map(_when, _manifests(said)) if when]
     if not times:
         return _missing("there is none", production)
     age = now - max(times)
@@ -62,9 +62,8 @@ def _when(manifest: Any) -> Optional[datetime]:
         return None
     zone = (found[3] or "Z").replace("Z", "+0000").replace(":", "")
     zone = zone if len(zone) == 5 else f"{zone}00"
-    return datetime.strptime(f"{found[1]} {found[2]} {zone}", "%Y-%m-%d %H:%M:%S %z").astimezone(
-        UTC
-    )
+    found_at = datetime.strptime(f"{found[1]} {found[2]} {zone}", "%Y-%m-%d %H:%M:%S %z")
+    return found_at.astimezone(timezone.utc)
 
 
 def _shown(age: timedelta) -> str:

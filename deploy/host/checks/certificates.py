@@ -31,7 +31,7 @@ def examine(address: str, port: int, name: str, now: datetime) -> Finding:
         fix = "`docker compose logs proxy` says why"
         return failure(check, f"none is shown at {address}:{port} ({error})", fix)
     left = found.ends - now
-    seen = f"good until {found.ends:%Y-%m-%d %H:%M} UTC, {left.days} days"
+    seen = f"good until {found.ends:%Y-%m-%d %H:%M} UTC, {_span(left)} from now"
     fix = (
         "the proxy renews its own (`docker compose logs proxy`); with TLS=files put new ones there"
     )
@@ -42,16 +42,20 @@ def examine(address: str, port: int, name: str, now: datetime) -> Finding:
     return ok(check, seen)
 
 
+def _span(left: timedelta) -> str:
+    hours = int(left.total_seconds() // 3600)
+    return f"{left.days} days" if hours >= 48 else f"{hours} hours"
+
+
 def _shown(address: str, port: int, name: str) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # One that nobody trusts, or that has ended, is to be looked at as well.
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    with (
-        socket.create_connection((address, port), PATIENCE_S) as plain,
-        context.wrap_socket(plain, server_hostname=name) as secured,
-    ):
-        return secured.getpeercert(binary_form=True) or b""
+    # Python 3.8 has no parentheses around both.
+    with socket.create_connection((address, port), PATIENCE_S) as plain:  # noqa: SIM117
+        with context.wrap_socket(plain, server_hostname=name) as secured:
+            return secured.getpeercert(binary_form=True) or b""
 
 
 def validity(certificate: bytes) -> Validity:

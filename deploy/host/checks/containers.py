@@ -26,7 +26,7 @@ def examine(containers: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> l
     """
     if not containers:
         return [warning("containers", "the stack does not run", "start it: `make up`")]
-    problems = [found for one in containers for found in [_examine(one)] if found]
+    problems = [found for found in map(_examine, containers) if found]
     there = {service(one) for one in containers}
     problems += [
         failure(f"container-{name}", "is not there", "`make up` makes it")

@@ -11,6 +11,7 @@ from typing import Any, Iterator, Mapping, NamedTuple, Sequence
 from host.checks.finding import Finding, failure, ok
 
 LISTENS = "0A"
+NAMES = {"APP_PORT": "port-app", "HTTP_PORT": "port-http", "HTTPS_PORT": "port-https"}
 SETTINGS = {"8000": "APP_PORT", "8080": "HTTP_PORT", "8443": "HTTPS_PORT"}
 
 
@@ -44,7 +45,7 @@ def examine(root: Path, wanted: Sequence[Published], running: Sequence[str]) -> 
 
 
 def _examine(root: Path, one: Published, is_running: bool) -> Finding:
-    check = f"port-{one.port}"
+    check = NAMES.get(one.setting, f"port-{one.service}")
     place = f"{one.address}:{one.port}"
     if is_running:
         return ok(check, f"{place} is held by {one.service} of this stack")

@@ -47,7 +47,7 @@ def _show(found: list[Finding]) -> None:
         if one.fix:
             output.say(f"{'':<7}  {'':<7}  {'':<{width}}  fix: {one.fix}")
     counted = finding.summary(found)
-    output.say(f"{counted['ok']} ok, {counted['warning']} warnings, {counted['failure']} failures")
+    output.say(", ".join(f"{status}: {count}" for status, count in counted.items()))
 
 
 def _report(machine: examination.Machine) -> int:
