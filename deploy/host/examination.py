@@ -6,14 +6,13 @@ import getpass
 import json
 import os
 import platform
+import re
 import shutil
 import socket
 import subprocess
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Iterator, Mapping, Optional
-
-import env_format
 
 from host import programs
 from host.checks import (
@@ -35,6 +34,8 @@ from host.errors import HostError
 from host.stack import Stack
 
 HTTPS = "HTTPS_PORT"
+# It waits 10 seconds for a job, and may compare 50,000 passages.
+APP_PATIENCE_S = 180
 # Who listens on every address is asked on the loopback.
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104
 
@@ -71,15 +72,17 @@ class Machine:
             return None
         arguments = ("exec", "--no-TTY", "app", "mindgraph", *command)
         with self.stack.start(*arguments, stdout=subprocess.PIPE) as started:
-            out, wrong = started.communicate()
+            try:
+                out, wrong = started.communicate(timeout=APP_PATIENCE_S)
+            except subprocess.TimeoutExpired:
+                started.kill()
+                return 1, f"no answer in {APP_PATIENCE_S} s"
         said = out if out.strip() else wrong
         return started.returncode, said.decode(errors="replace")
 
     def defaults(self) -> dict[str, str]:
         """What .env.example has, also where it is only shown."""
-        text = self._example().replace("\n#", "\n")
-        entries, _ = env_format.scan(text, {})
-        return {entry.name: entry.value for entry in entries}
+        return dict(re.findall(r"^#?([A-Z][A-Z0-9_]*)=(.*)$", self._example(), re.MULTILINE))
 
     def private(self) -> list[str]:
         """Words that a report must not have."""
@@ -114,7 +117,8 @@ class Machine:
         try:
             config = self.stack.config()
         except HostError as error:
-            yield failure("compose-files", str(error), "correct the env file, then again")
+            reason = str(error).strip().splitlines()[-1]
+            yield failure("compose-files", reason, f"correct {self.stack.env_file}, then again")
             return
         yield from self._of_config(config)
 
@@ -148,7 +152,7 @@ class Machine:
     def _runs(self, service: str) -> bool:
         try:
             return service in containers.running(self._containers())
-        except HostError:
+        except (HostError, OSError):
             return False
 
     def _certificate(self, wanted: list[ports.Published], running: list[str]) -> Iterator[Finding]:
