@@ -12,7 +12,12 @@ from host.errors import HostError
 from host.stack import Stack
 
 # A module of its own each, in host/commands.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "check": "look for certificates that run out, old images, and what doctor finds",
+    "report-unit": "tell the journal, metrics and a hook how a unit of systemd ended",
+    "start": "start the stack and wait until it is healthy; builds nothing",
+    "stop": "stop the stack in order; the data is kept",
+}
 FAILED = 1
 INTERRUPTED = 130
 
