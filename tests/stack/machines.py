@@ -66,7 +66,7 @@ class Machine:
         }
         made: Container = self.engine.containers.create(image(self.engine), **options)
         unit = (BUILD / "docker.service").read_text(encoding="utf-8")
-        made.put_archive("/", packed("/etc/systemd/system/docker.service", unit))
+        made.put_archive("/", packed("/usr/lib/systemd/system/docker.service", unit))
         # A boot empties /tmp, and that is where checkouts of tests are.
         made.put_archive("/", packed("/etc/tmpfiles.d/tmp.conf", ""))
         return made
