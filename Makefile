@@ -13,7 +13,7 @@ export IMAGES
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- The stack ---
 
@@ -46,6 +46,13 @@ doctor: made-env ## look at the machine and every service for what is wrong
 
 psql: made-env ## the database's own shell, as the owner of the tables
 	@bash docker/psql.sh
+
+.PHONY: install-systemd uninstall-systemd
+install-systemd: ## on a server: start the stack at each boot; timers for backups and checks (root)
+	@bash deploy/install.sh
+
+uninstall-systemd: ## stop the stack and take its units away again; the data is kept (root)
+	@bash deploy/install.sh remove
 
 .PHONY: import-sqlite adopt-documents export-sqlite
 import-sqlite: engine env build ## move a SQLite file into the stack: make import-sqlite FROM=FILE [ARGS=--dry-run]
