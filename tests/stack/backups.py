@@ -6,6 +6,7 @@ import subprocess
 
 from .stacks import CHECKOUT, Stack, bare_environment
 
+REPOSITORY = "/var/lib/pgbackrest"
 SUMS = ("mindgraph-tables", "/var/run/postgresql")
 
 
@@ -71,3 +72,19 @@ def as_superuser(stack: Stack, statement: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def in_repository(stack: Stack, script: str) -> str:
+    """What a shell says that may do anything with the folder of the backups, in which it begins."""
+    said: bytes = stack.engine.containers.run(
+        f"{stack.env['IMAGE_NAMESPACE']}-postgres",
+        ["-c", f"set -e; cd {REPOSITORY}; {script}"],
+        entrypoint=["bash"],
+        environment={"BACKUP_KEY": stack.env["BACKUP_KEY"]},
+        labels={"com.docker.compose.project": stack.project},
+        network_mode="none",
+        remove=True,
+        user="0",
+        volumes={f"{stack.project}_backups": {"bind": REPOSITORY, "mode": "rw"}},
+    )
+    return said.decode()

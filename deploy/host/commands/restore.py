@@ -6,7 +6,7 @@ from host import locking, output
 from host.backups import choosing
 from host.backups.choosing import Target
 from host.backups.repository import Repository
-from host.restores import restoring
+from host.restores import moving, restoring
 from host.restores.generations import SETTING
 from host.stack import Stack
 from host.toolbox import Toolbox
@@ -14,6 +14,9 @@ from host.toolbox import Toolbox
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", nargs="?", help="a backup; alone, to the state that it was made of")
+    parser.add_argument(
+        "--into", metavar="PROJECT", help="a new stack of this name, beside the one that runs"
+    )
     goals = parser.add_mutually_exclusive_group()
     goals.add_argument(
         "--to", metavar="TIME", help="with all that was committed before, as 2026-11-28T08:15:00Z"
@@ -32,6 +35,12 @@ def run(options: argparse.Namespace) -> None:
         toolbox = Toolbox(stack)
         restoring.clean(stack, toolbox, journal)
         target = _target(options, Repository(toolbox))
+        if options.into:
+            other = moving.restore_into(stack, toolbox, target, options.into, journal)
+            port = other.settings()["HTTPS_PORT"]
+            output.say(f"{options.into} runs with {target.shown}, at https://localhost:{port}")
+            output.say(f"Its settings are in {other.env_file}; MINDGRAPH_ENV_FILE names it to us.")
+            return
         before = restoring.restore(stack, toolbox, target, journal)
     output.say(f"restored to {target.shown}; the stack serves it")
     output.say(

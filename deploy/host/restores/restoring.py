@@ -11,7 +11,7 @@ from host.backups.postgres import Postgres
 from host.backups.repository import Repository
 from host.errors import HostError
 from host.locking import Journal
-from host.restores import filling, rehearsing, switching
+from host.restores import filling, moving, rehearsing, switching
 from host.restores.generations import SETTING, Generation
 from host.stack import Stack
 from host.toolbox import Toolbox
@@ -24,6 +24,7 @@ def clean(stack: Stack, toolbox: Toolbox, journal: Journal) -> None:
     """Removes what a killed restore left; one that was killed after the switch is complete."""
     toolbox.remove_leftovers()
     rehearsing.clean(toolbox, journal)
+    moving.clean(journal)
     left = journal.read().get(UNFINISHED)
     if left and left != stack.settings().get(SETTING, ""):
         Generation(toolbox.project, left).remove()
