@@ -210,3 +210,16 @@ def test_retention_removes_both_halves_of_a_backup(stack: Stack) -> None:
     said = backups.in_repository(stack, "mindgraph-restic snapshots --no-lock --json")
     found = {tag for one in json.loads(said) for tag in one["tags"] if tag[0] == "2"}
     assert found == {one["id"] for one in listed}
+
+
+def test_after_a_way_back_a_restore_begins_with_a_backup_that_leads_there(stack: Stack) -> None:
+    backups.succeed(stack, "backup")
+    mistake = write(stack, "astray")
+    backups.succeed(stack, "backup")
+    backups.succeed(stack, "restore", "--to-transaction", str(mistake))
+    write(stack, "anew")
+    then = backups.sums(stack)
+    done = backups.mindgraph(stack, "restore")
+    assert done.returncode == 0, done.stderr
+    assert "does not lead there" in done.stderr
+    assert backups.sums(stack) == then

@@ -38,7 +38,7 @@ def find(manifests: Sequence[Manifest], backup: str | None) -> Manifest:
 
 
 def to_backup(manifest: Manifest) -> Target:
-    options = ("--type=name", GO_ON, f"--target={manifest.point.name}")
+    options = ("--type=name", GO_ON, "--target-timeline=current", f"--target={manifest.point.name}")
     return Target(manifest, options, f"backup {manifest.id}", exact=True)
 
 
