@@ -12,7 +12,8 @@ from host.errors import WrongUse
 
 @dataclass(frozen=True)
 class Target:
-    """`exact`: it ends at the backup's own point, where the sums of all tables are known."""
+    """`exact`: it ends at the backup's own point, where the sums of all tables are known. `at`: a
+    time, which is reached at the end of a log that has nothing later."""
 
     manifest: Manifest
     options: tuple[str, ...]

@@ -52,9 +52,10 @@ def fill_postgres(
             raise OtherHistory(
                 f"backup {target.manifest.id} does not lead to {target.shown}"
             ) from error
-        # Nothing was committed after the time, so the end of the log is the same moment.
         if error.ended != TOO_SHORT:
             raise
+        # A database that is dead committed nothing after the time.
+        output.complain(f"the log ends before {target.shown}; going on to its end")
         generation.remove_one(POSTGRES)
         generation.make(toolbox, [POSTGRES])
         said = _recover(toolbox, target, ("--type=default",), generation, live)
