@@ -13,7 +13,7 @@ export IMAGES
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- The stack ---
 
@@ -41,11 +41,18 @@ ps: made-env ## the services and their health
 logs: made-env ## follow the logs
 	@$(COMPOSE) logs --follow --tail 100
 
-doctor: made-env ## check every service of the running stack
-	@$(COMPOSE) exec -T app mindgraph doctor
+doctor: made-env ## look at the machine and every service for what is wrong
+	@deploy/mindgraph doctor $(ARGS)
 
 psql: made-env ## the database's own shell, as the owner of the tables
 	@bash docker/psql.sh
+
+.PHONY: install-systemd uninstall-systemd
+install-systemd: ## on a server: start the stack at each boot; timers for backups and checks (root)
+	@bash deploy/install.sh
+
+uninstall-systemd: ## stop the stack and take its units away again; the data is kept (root)
+	@bash deploy/install.sh remove
 
 .PHONY: import-sqlite adopt-documents export-sqlite
 import-sqlite: engine env build ## move a SQLite file into the stack: make import-sqlite FROM=FILE [ARGS=--dry-run]
@@ -78,6 +85,7 @@ build: images ## build the images of this checkout
 
 # Development's .env names development's file alone; tests want the images of both.
 build-all: export COMPOSE_FILE := compose.yaml:compose.prod.yaml
+build-all: export COMPOSE_PROFILES := metrics
 build-all: build ## build the images of this checkout, and those that only production has
 
 .PHONY: bench-start bench-usage bench-import bench-knowledge bench-restore

@@ -15,10 +15,10 @@ SECTION = re.compile(r"^# --- (.+?) -+$", re.M)
 
 # The stack runs these itself, where the service alone has none; production is stricter.
 OF_THE_STACK = {"DATABASE_HOST", "QDRANT_URL", "REDIS_HOST"}
-OF_PRODUCTION = {"DATABASE_SSLMODE", "LOG_FORMAT", "TRUSTED_PROXIES"}
+OF_PRODUCTION = {"DATABASE_SLOW_MS", "DATABASE_SSLMODE", "LOG_FORMAT", "TRUSTED_PROXIES"}
 REMOTE = "docker/postgres/remote.yaml"
 # Compose itself reads it.
-OF_COMPOSE = {"COMPOSE_FILE"}
+OF_COMPOSE = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
 # docker/up.sh finds these out anew for each build.
 FOUND_OUT = {"CA_BUNDLE", "REVISION", "VERSION"}
 # What the default depends on can't be shown in one line.
