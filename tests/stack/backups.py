@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from typing import Any
 
 from .stacks import CHECKOUT, Stack, bare_environment
 
@@ -59,8 +60,8 @@ def sums(stack: Stack) -> str:
 
 
 def volumes(stack: Stack) -> set[str]:
-    label = f"label=com.docker.compose.project={stack.project}"
-    return {str(one.name) for one in stack.engine.volumes.list(filters={"label": [label]})}
+    filters: Any = {"label": f"com.docker.compose.project={stack.project}"}
+    return {str(one.name) for one in stack.engine.volumes.list(filters=filters)}
 
 
 def as_superuser(stack: Stack, statement: str) -> str:
