@@ -96,7 +96,7 @@ build-all: export COMPOSE_FILE := compose.yaml:compose.prod.yaml
 build-all: export COMPOSE_PROFILES := metrics
 build-all: build ## build the images of this checkout, and those that only production has
 
-.PHONY: bench-start bench-usage bench-import bench-knowledge
+.PHONY: bench-start bench-usage bench-import bench-knowledge bench-restore
 bench-start: venv build ## how long the stack takes to start, beside the bare servers
 	@.venv/bin/python -m benchmarks.start_times
 
@@ -108,6 +108,9 @@ bench-import: venv build ## how long the import of a big SQLite file takes, besi
 
 bench-knowledge: venv build ## how fast two thousand pages are searchable, and how well (Debian 12, an hour)
 	@.venv/bin/python -m benchmarks.knowledge
+
+bench-restore: venv build-all ## how long a restore of two gigabytes takes, and what is lost with a disk
+	@.venv/bin/python -m benchmarks.restore_times
 
 # --- Without Docker ---
 
