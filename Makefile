@@ -41,8 +41,8 @@ ps: made-env ## the services and their health
 logs: made-env ## follow the logs
 	@$(COMPOSE) logs --follow --tail 100
 
-doctor: made-env ## check every service of the running stack
-	@$(COMPOSE) exec -T app mindgraph doctor
+doctor: made-env ## look at the machine and every service for what is wrong
+	@deploy/mindgraph doctor $(ARGS)
 
 psql: made-env ## the database's own shell, as the owner of the tables
 	@bash docker/psql.sh

@@ -33,6 +33,9 @@ OF_SERVICES = {
     "postgres": (
         999,
         (
+            "BACKUP_KEY",
+            "BACKUP_S3_KEY",
+            "BACKUP_S3_SECRET",
             "DATABASE_BACKUP_PASSWORD",
             "DATABASE_OWNER_PASSWORD",
             "DATABASE_PASSWORD",

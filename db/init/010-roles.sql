@@ -32,9 +32,10 @@ ALTER ROLE mindgraph_readonly
 -- Base backups, WAL and dumps.
 ALTER ROLE mindgraph_backup
     LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD :'backup_password';
-GRANT pg_read_all_data TO mindgraph_backup;
--- What the server is busy with, and with what it was: for `mindgraph statements` and for metrics.
-GRANT pg_read_all_stats TO mindgraph_owner;
+GRANT pg_read_all_data, pg_read_all_settings, pg_checkpoint TO mindgraph_backup;
+-- What the server is busy with, with what it was, and what waits for the archive: for `mindgraph
+-- statements`, the doctor and metrics.
+GRANT pg_monitor TO mindgraph_owner;
 GRANT pg_read_all_stats, pg_read_all_settings TO mindgraph_readonly;
 
 -- The driver puts values into the text of statements, and so a failed one would put hashes of

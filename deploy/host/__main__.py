@@ -14,6 +14,11 @@ from host.stack import Stack
 # A module of its own each, in host/commands.
 COMMANDS: dict[str, str] = {
     "alerts": "show what Prometheus finds wrong",
+    "backup": "back up the whole stack while it serves",
+    "backups": "list the backups, or verify one",
+    "doctor": "look at this machine, the stack and the app for what is wrong, and how to mend it",
+    "rehearse-restore": "bring the newest backup back where nobody uses it, and compare",
+    "restore": "bring a backup back, up to a moment, beside the data in use",
 }
 FAILED = 1
 INTERRUPTED = 130
