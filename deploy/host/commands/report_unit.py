@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import argparse
+
+from host import output, units
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("unit", help="its whole name, as mindgraph-backup.service")
+    parser.add_argument("--failed", action="store_true", help="it failed; without it, it did well")
+
+
+def run(options: argparse.Namespace) -> None:
+    if not options.failed:
+        units.succeeded(options.unit)
+        return
+    ending = units.Ending.of(options.unit)
+    output.complain(ending.text)
+    units.failed(ending)
