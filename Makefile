@@ -41,8 +41,8 @@ ps: made-env ## the services and their health
 logs: made-env ## follow the logs
 	@$(COMPOSE) logs --follow --tail 100
 
-doctor: made-env ## check every service of the running stack
-	@$(COMPOSE) exec -T app mindgraph doctor
+doctor: made-env ## look at the machine and every service for what is wrong
+	@deploy/mindgraph doctor $(ARGS)
 
 psql: made-env ## the database's own shell, as the owner of the tables
 	@bash docker/psql.sh
@@ -85,6 +85,7 @@ build: images ## build the images of this checkout
 
 # Development's .env names development's file alone; tests want the images of both.
 build-all: export COMPOSE_FILE := compose.yaml:compose.prod.yaml
+build-all: export COMPOSE_PROFILES := metrics
 build-all: build ## build the images of this checkout, and those that only production has
 
 .PHONY: bench-start bench-usage bench-import bench-knowledge

@@ -92,5 +92,5 @@ def _logging_config(settings: Settings, shared: list[Processor]) -> dict[str, An
             }
         },
         "root": {"level": settings.log_level, "handlers": ["stdout"]},
-        "loggers": dict.fromkeys(("alembic", "httpx"), quiet),
+        "loggers": dict.fromkeys(("alembic", "app.db.pool", "httpx"), quiet),
     }

@@ -22,8 +22,9 @@ from app.db.session import Database
 from app.db.sqlite import checkpoints
 from app.embedders.gate import Gate
 from app.embedders.pool import Embedders
-from app.http import handlers, stopping
+from app.http import handlers, measuring, stopping
 from app.http.maintenance import Closed
+from app.http.measuring import Templates
 from app.http.middleware import BodyLimit, RequestLog
 from app.http.origins import SameOrigin
 from app.jobs.waking import Waker
@@ -32,6 +33,7 @@ from app.knowledge.events import Watchers
 from app.knowledge.files import Files
 from app.knowledge.search import Searcher
 from app.settings import Settings
+from app.status.observer import Observer
 from app.usage.recorder import Recorder
 from app.vectors import client as vectors
 from app.vectors.guard import Guard
@@ -67,13 +69,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     application.add_middleware(SameOrigin, trusted=settings.trusted_origins)
     if settings.maintenance:
         application.add_middleware(Closed)
-    application.add_middleware(RequestLog)
+    # Filled in below, when all routes are there.
+    templates: Templates = {}
+    application.add_middleware(RequestLog, templates=templates)
     if settings.trusted_proxies:
         proxies = [str(network) for network in settings.trusted_proxies]
         application.add_middleware(ProxyHeadersMiddleware, trusted_hosts=proxies)
     api.install(application)
     # Its files come from here: the framework's own page loads them from the internet.
     patch_fastapi(application, docs_url="/docs")
+    templates.update(measuring.templates(application))
     return application
 
 
@@ -111,6 +116,7 @@ def _build(state: State, settings: Settings, closing: ExitStack) -> None:
     if model is not None:
         closing.enter_context(contextlib.closing(model))
     state.database = database
+    state.observer = Observer(database, redis, maintenance=settings.maintenance)
     state.recorder = recorder
     state.redis = redis
     state.cache = Cache(redis)

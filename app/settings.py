@@ -2,6 +2,7 @@
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,11 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-WEAK_SECRETS = frozenset(
-    {"", "admin", "changeme", "mindgraph", "password", "postgres", "redis", "secret", "test"}
-)
-SHORTEST_PRODUCTION_SECRET = 16
-FEWEST_CHARACTERS = 5
+from app import strength
 
 # What an address begins with, and one to copy.
 DATABASE_ADDRESS = (
@@ -41,7 +38,9 @@ ADDRESSES = {
 }
 
 # They travel in an HTTP header, of which servers read printable ASCII alone.
-SENT_IN_HEADERS = ("embedder_api_key", "llm_api_key", "qdrant_api_key")
+SENT_IN_HEADERS = ("embedder_api_key", "llm_api_key", "metrics_token", "qdrant_api_key")
+# The library that counts reads it by itself.
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class SettingsError(ValueError):
@@ -80,6 +79,7 @@ class Settings(BaseModel):
     # Service
     app_host: str = "127.0.0.1"
     app_port: int = Field(8000, ge=0, le=65535)
+    backup_report: Path | None = None
     data_dir: Path = Path("data")
     environment: Annotated[
         Literal["development", "production", "test"], BeforeValidator(_lower)
@@ -89,11 +89,14 @@ class Settings(BaseModel):
         "INFO"
     )
     maintenance: bool = False
+    metrics_token: SecretStr | None = None
     request_body_limit_kb: int = Field(1024, ge=16, le=102_400)
+    revision: str = "unknown"
     seed_demo: bool | None = None
     seed_organizations: Json[list[OrganizationSeed]] | None = None
     web_threads: int = Field(10, ge=1, le=100)
     web_workers: int = Field(2, ge=1, le=64)
+    worker_metrics_port: int | None = Field(None, ge=1, le=65535)
     worker_threads: int = Field(2, ge=1, le=64)
 
     trusted_origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
@@ -112,6 +115,7 @@ class Settings(BaseModel):
     database_password: SecretStr | None = None
     database_pool_timeout_s: float = Field(3.0, gt=0, le=60)
     database_port: int = Field(5432, ge=1, le=65535)
+    database_slow_ms: int | None = Field(None, ge=1, le=3_600_000)
     database_sslmode: Annotated[
         Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] | None,
         BeforeValidator(_lower),
@@ -252,7 +256,7 @@ class Settings(BaseModel):
             f"{field.upper()}: an HTTP header can't carry it; use printable ASCII characters, "
             "with no space at either end"
             for field in SENT_IN_HEADERS
-            if not _is_sendable(self._plain(field) or "")
+            if not strength.is_sendable(self._plain(field) or "")
         ]
 
     def _unreachable(self) -> list[str]:
@@ -272,13 +276,14 @@ class Settings(BaseModel):
     def _weak(self) -> list[str]:
         return [
             f"{field.upper()}: too weak for production; use at least "
-            f"{SHORTEST_PRODUCTION_SECRET} random characters (`make env` makes one)"
+            f"{strength.SHORTEST} random characters (`make env` makes one)"
             for field, secret in self._secrets()
-            if _is_weak(secret)
+            if strength.is_weak(secret)
         ]
 
     def _secrets(self) -> Iterator[tuple[str, str]]:
-        fields = ["database_password", "database_owner_password", "redis_password"]
+        fields = ["database_password", "database_owner_password", "metrics_token"]
+        fields += ["redis_password"]
         if self.qdrant_url:
             fields.append("qdrant_api_key")
         for field in fields:
@@ -328,6 +333,16 @@ def forget_owner() -> None:
         os.environ.pop(f"{name}_FILE", None)
 
 
+def share_metrics() -> None:
+    """Makes the folder in which several processes count; see metrics.py."""
+    os.environ[METRICS_FOLDER] = tempfile.mkdtemp(prefix="mindgraph-metrics-")
+
+
+def metrics_folder() -> str | None:
+    """None where one process alone counts."""
+    return os.environ.get(METRICS_FOLDER)
+
+
 def _lookup(name: str, environ: Mapping[str, str]) -> str | None:
     value = environ.get(name) or None
     path = environ.get(f"{name}_FILE") or None
@@ -373,17 +388,3 @@ def _describe(error: ValidationError) -> Iterator[tuple[str, str]]:
         name, *inner = [str(part) for part in problem["loc"]]
         place = name.upper() + (f" (at {'.'.join(inner)})" if inner else "")
         yield place, f"{place}: {problem['msg'][:1].lower()}{problem['msg'][1:]}"
-
-
-def _is_sendable(key: str) -> bool:
-    return key.isascii() and key.isprintable() and key == key.strip()
-
-
-def _is_weak(secret: str) -> bool:
-    letters = re.sub(r"[^a-z]+", "", secret.lower())
-    return (
-        len(secret) < SHORTEST_PRODUCTION_SECRET
-        or len(set(secret)) < FEWEST_CHARACTERS
-        or letters in WEAK_SECRETS - {""}
-        or "changeme" in letters
-    )

@@ -27,7 +27,7 @@ read_plan() {
   local config
   command -v python3 >/dev/null || fail 'python3 is missing: install it (3.8 or newer).'
   docker compose version >/dev/null 2>&1 || fail 'docker compose (v2) is missing: run "make engine", or install the compose plugin.'
-  config=$(cd "$root" && docker compose --profile '*' config --format json) ||
+  config=$(cd "$root" && docker compose config --format json) ||
     fail 'docker compose cannot read compose.yaml: correct what it names above.'
   plan=$(python3 "$offline/plan.py" <<<"$config")
 }
@@ -176,8 +176,8 @@ ca_bundle() {
 compose_build() {
   local kind names=()
   for kind in $(kinds); do
-    names+=("$(tr '[:lower:]' '[:upper:]' <<<"$kind")_IMAGE=$(built_name "$kind")")
-    names+=("$(tr '[:lower:]' '[:upper:]' <<<"$kind")_HASH=$(field "$kind" 3)")
+    names+=("$(tr '[:lower:]-' '[:upper:]_' <<<"$kind")_IMAGE=$(built_name "$kind")")
+    names+=("$(tr '[:lower:]-' '[:upper:]_' <<<"$kind")_HASH=$(field "$kind" 3)")
   done
   if [ "$fresh" = yes ]; then set -- --no-cache "$@"; fi
   exec env -u COMPOSE_FILE -u COMPOSE_PROJECT_NAME -u COMPOSE_PROFILES "${names[@]}" \

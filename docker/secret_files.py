@@ -22,6 +22,7 @@ APP = (
     "DATABASE_PASSWORD",
     "EMBEDDER_API_KEY",
     "LLM_API_KEY",
+    "METRICS_TOKEN",
     "QDRANT_API_KEY",
     "REDIS_PASSWORD",
     "REDIS_URL",
@@ -32,6 +33,9 @@ OF_SERVICES = {
     "postgres": (
         999,
         (
+            "BACKUP_KEY",
+            "BACKUP_S3_KEY",
+            "BACKUP_S3_SECRET",
             "DATABASE_BACKUP_PASSWORD",
             "DATABASE_OWNER_PASSWORD",
             "DATABASE_PASSWORD",
@@ -39,8 +43,11 @@ OF_SERVICES = {
             "POSTGRES_PASSWORD",
         ),
     ),
+    "postgres-exporter": (65534, ("DATABASE_READONLY_PASSWORD",)),
+    "prometheus": (65534, ("METRICS_TOKEN",)),
     "qdrant": (1000, ("QDRANT_API_KEY",)),
     "redis": (999, ("REDIS_PASSWORD",)),
+    "redis-exporter": (59000, ("REDIS_PASSWORD", "REDIS_URL")),
     "worker": (10001, APP),
 }
 # What the proxy reads where the site has a certificate of its own.

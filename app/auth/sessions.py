@@ -16,6 +16,7 @@ from typing import cast
 
 from redis import Redis
 
+from app import metrics
 from app.auth.schemas import SessionOut
 from app.cache import client, keys, scripts
 from app.settings import Settings
@@ -91,6 +92,7 @@ def create(
             *gone,
         )
     _close(redis, user_id, [one.decode() for one in evicted])
+    metrics.SESSIONS_OPENED.inc()
     return token
 
 

@@ -15,6 +15,7 @@ import structlog
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from app import metrics
 from app.errors import Unavailable
 from app.settings import Settings
 
@@ -96,6 +97,7 @@ def strict() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
+        metrics.REDIS_ERRORS.labels("required").inc()
         raise RedisUnavailable from error
 
 
@@ -111,4 +113,5 @@ def lenient(purpose: Purpose) -> Iterator[None]:
 def note_failure(purpose: Purpose, error: redis.RedisError) -> None:
     """Counts and logs that this process goes on without Redis."""
     failed_open[purpose] += 1
+    metrics.REDIS_ERRORS.labels(purpose).inc()
     log.warning("redis is not available; going on without it", purpose=purpose, reason=str(error))

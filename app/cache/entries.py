@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 from redis import RedisError
 
+from app import metrics
 from app.cache import client, keys, scripts
 
 # For a reader's look into the database.
@@ -98,6 +99,8 @@ class Cache:
         look = self._look(key, mine)
         if look.copy is None and look.holder.startswith(READING) and look.holder != mine:
             look = self._wait(key, mine)
+        result = "miss" if look.copy is None else "hit"
+        metrics.CACHE_LOOKUPS.labels(key.partition(":")[0], result).inc()
         if look.copy is not None:
             return look.copy
         if look.holder != mine:

@@ -21,6 +21,10 @@ def session(token_hash: str) -> str:
     return f"session:{token_hash}"
 
 
+# What every key of a session matches, and no other.
+SESSIONS = "session:*"
+
+
 def sessions_of(user_id: int) -> str:
     return f"sessions:{user_id}"
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import ModuleType
 
 import app
+from app import settings
 from app.cli import output
 from app.errors import AppError
 from app.settings import SettingsError
@@ -22,10 +23,14 @@ COMMANDS = {
     "reindex": "build the search index in Qdrant anew from the database",
     "run": "run everything on this machine without Docker, data in data/",
     "serve": "prepare the database, then serve over HTTP",
+    "statements": "show which statements the database spends its time on",
     "usage": "look after the records of token usage",
     "users": "manage users",
     "worker": "work on background jobs",
 }
+
+# Those whose work several processes do, and which count together.
+SHARED = frozenset({"serve"})
 
 FAILED = 1
 WRONG_USE = 2
@@ -57,6 +62,8 @@ def _parser(asked: str | None) -> argparse.ArgumentParser:
     for name, summary in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=summary)
         if name == asked:
+            if name in SHARED:
+                settings.share_metrics()
             module = _module(name)
             module.add_arguments(command)
             command.set_defaults(run=module.run)

@@ -1,6 +1,6 @@
 import argparse
 
-from app import logs, settings
+from app import logs, metrics, settings
 from app.db.init import init_db
 from app.errors import Conflict
 from app.http import reloading, server
@@ -15,6 +15,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    with metrics.shared():
+        serve(options)
+
+
+def serve(options: argparse.Namespace) -> None:
     loaded = settings.load()
     logs.configure(loaded)
     if loaded.qdrant_url is None and loaded.web_workers > 1 and not options.reload:

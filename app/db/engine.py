@@ -9,7 +9,9 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.pool import NullPool
 
-from app.db import sqlite
+from app import metrics
+from app.db import slow, sqlite
+from app.db.pool import MeasuredPool
 from app.db.sqlite import files
 from app.errors import Unavailable
 from app.settings import Settings
@@ -72,8 +74,11 @@ def build(settings: Settings, *, name: str, threads: int) -> Engine:
     target = url(settings)
     if target.get_backend_name() == "sqlite":
         return sqlite.build(_with_folder(target), reserve_mb=settings.disk_reserve_mb)
-    return create_engine(
+    metrics.POOL_SIZE.labels(name).set(threads)
+    built = create_engine(
         target,
+        poolclass=MeasuredPool,
+        pool_logging_name=name,
         pool_size=threads,
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout_s,
@@ -81,6 +86,9 @@ def build(settings: Settings, *, name: str, threads: int) -> Engine:
         connect_args=_connect_args(settings, name),
         hide_parameters=True,
     )
+    if settings.database_slow_ms is not None:
+        slow.watch(built, settings.database_slow_ms)
+    return built
 
 
 def build_direct(settings: Settings, *, name: str) -> Engine:

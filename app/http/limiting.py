@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from fastapi import Request
 from redis import Redis
 
+from app import metrics
 from app.cache import limits
 from app.cache.limits import RateLimited, Rule
 from app.http.addresses import AddressOf, address_of, network
@@ -70,4 +71,5 @@ def enforce(
         return
     request.scope["state"][RESPONSE_HEADERS] = standing.headers
     if standing.refused:
+        metrics.RATE_LIMIT_REFUSALS.labels(standing.tightest.name).inc()
         raise RateLimited(retry_after=max(1, standing.reset_s))

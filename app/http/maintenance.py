@@ -6,7 +6,7 @@ from app.errors import Unavailable
 from app.http.responses import error_response
 
 # For those who watch over the service.
-OPEN = frozenset({"/healthz", "/readyz"})
+OPEN = frozenset({"/healthz", "/metrics", "/readyz"})
 
 
 class Maintenance(Unavailable):

@@ -10,7 +10,10 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import metrics
 from app.errors import InternalError, PayloadTooLarge
+from app.http import measuring
+from app.http.measuring import Templates
 from app.http.responses import RESPONSE_HEADERS, error_response
 
 log = structlog.get_logger("app.access")
@@ -21,24 +24,33 @@ SECURITY_HEADERS = {
     "referrer-policy": "same-origin",
 }
 # Called all the time by machines; a line for each would drown the rest.
-QUIET_PATHS = frozenset({"/healthz", "/readyz"})
+QUIET_PATHS = frozenset({"/healthz", "/metrics", "/readyz"})
 LONGEST_REQUEST_ID = 64
 
 
 class RequestLog:
-    """Gives each request an id, puts it on every log line and the response, and logs the outcome.
+    """Gives each request an id, puts it on every log line and the response, and logs and counts the
+    outcome.
 
     A well-formed X-Request-ID of the client is kept, so that a request can be followed through
     a proxy.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, templates: Templates) -> None:
         self.app = app
+        self.templates = templates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        metrics.REQUESTS_IN_PROGRESS.inc()
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            metrics.REQUESTS_IN_PROGRESS.dec()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         request_id = _request_id(scope)
         # What is put there by the handlers of this request is seen here.
         state = scope.setdefault("state", {})
@@ -64,8 +76,10 @@ class RequestLog:
                     raise
                 await error_response(InternalError())(scope, receive, send_with_headers)
             finally:
+                seconds = time.perf_counter() - start
+                measuring.note(self.templates, scope, status, seconds)
                 if scope["path"] not in QUIET_PATHS or status >= 500:
-                    _log_outcome(scope, status, start)
+                    _log_outcome(scope, status, seconds)
 
 
 def _add_headers(message: Message, own: Mapping[str, str]) -> None:
@@ -75,13 +89,13 @@ def _add_headers(message: Message, own: Mapping[str, str]) -> None:
         headers.setdefault(name, value)
 
 
-def _log_outcome(scope: Scope, status: int, start: float) -> None:
+def _log_outcome(scope: Scope, status: int, seconds: float) -> None:
     log.info(
         "request",
         method=scope["method"],
         path=scope["path"],
         status=status,
-        ms=round((time.perf_counter() - start) * 1000, 1),
+        ms=round(seconds * 1000, 1),
         client=(scope.get("client") or ("?",))[0],
     )
 

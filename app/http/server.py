@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger as GunicornLogger
 from uvicorn_worker import UvicornWorker
 
+from app import metrics
 from app.errors import Conflict
 from app.settings import Settings
 
@@ -79,9 +81,12 @@ def run_workers(create_app: Callable[[Settings], FastAPI], settings: Settings) -
     The application is built once, before the fork: the workers share its memory and start at
     once. It connects to nothing before its lifespan begins in a worker.
     """
+    # What this process had open while it prepared all.
+    metrics.forget_process(os.getpid())
     _Gunicorn(
         create_app(settings),
         {
+            "child_exit": lambda _arbiter, worker: metrics.forget_process(worker.pid),
             "bind": f"{settings.app_host}:{settings.app_port}",
             "control_socket_disable": True,
             "graceful_timeout": GRACE_S,

@@ -9,6 +9,7 @@ import structlog
 from dramatiq.brokers.redis import RedisBroker
 from redis import Redis
 
+from app import metrics
 from app.cache import keys
 from app.diagrams import indexing, trash
 from app.errors import AppError
@@ -54,7 +55,20 @@ def register(broker: RedisBroker, redis: Redis, tools: Tools, wake: threading.Ev
         CHECK: partial(_check_knowledge, tools),
     }
     for name, job in jobs.items():
-        dramatiq.actor(broker=broker, queue_name=QUEUE, actor_name=name)(job)
+        dramatiq.actor(broker=broker, queue_name=QUEUE, actor_name=name)(_measured(name, job))
+
+
+def _measured(name: str, job: Callable[..., object]) -> Callable[..., object]:
+    def measured(*arguments: str) -> None:
+        result = "failed"
+        try:
+            with metrics.timed(metrics.JOB_SECONDS.labels(name)):
+                job(*arguments)
+            result = "done"
+        finally:
+            metrics.JOBS.labels(name, result).inc()
+
+    return measured
 
 
 def _prove(redis: Redis, nonce: str) -> None:

@@ -21,7 +21,7 @@ from app.db.sqlite import checkpoints
 from app.embedders.pool import Embedders
 from app.errors import AppError
 from app.jobs import broker as brokers
-from app.jobs import tasks
+from app.jobs import listening, tasks
 from app.knowledge import ingestion
 from app.knowledge.files import Files
 from app.knowledge.tools import Tools
@@ -57,10 +57,16 @@ def run(settings: Settings, stop: threading.Event, alive: Path | None = None) ->
 
     Raises:
         SchemaDiffers, Unavailable: the database isn't made ready by the service in time.
+        MetricsPortTaken: WORKER_METRICS_PORT can't be used.
     """
-    if settings.maintenance:
-        _stand_by(stop, alive)
-        return
+    with listening.serving_metrics(settings):
+        if settings.maintenance:
+            _stand_by(stop, alive)
+        else:
+            _prepare(settings, stop, alive)
+
+
+def _prepare(settings: Settings, stop: threading.Event, alive: Path | None) -> None:
     # One connection for each thread of jobs, two for each of documents (its claim is kept by a
     # second one), and one for the look at the schema.
     threads = settings.worker_threads + 2 * settings.ingestion_threads + 1

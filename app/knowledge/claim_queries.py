@@ -116,6 +116,18 @@ def count_due(session: Session, now: datetime) -> int:
     return session.scalar(statement) or 0
 
 
+def count_states(session: Session) -> dict[str, int]:
+    """How many versions are in each state, of all users."""
+    counted = session.execute(select(Version.state, func.count()).group_by(Version.state))
+    return dict(iter(counted))
+
+
+def first_due(session: Session, now: datetime) -> datetime | None:
+    """Since when the version that waits for longest could have been taken."""
+    statement = select(func.min(Version.due_at)).where(Version.due_at <= now)
+    return session.scalar(statement.where(Version.claim.is_(None)))
+
+
 def lock_document(session: Session, document_id: str) -> Document | None:
     statement = select(Document).where(Document.id == document_id)
     return session.scalar(

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, metrics
 from app.embedders.errors import EmbedderMisconfigured
 from app.knowledge import chunk_queries, chunking, claim_queries, indexes, queries, states
 from app.knowledge.chunk_queries import Index, Passage, Vector
@@ -153,6 +153,7 @@ def _note(
         claim.write(
             session, embedded=total - left, attempts=0, error=None, problem=None, **released
         )
+    metrics.INGESTED_CHUNKS.inc(len(vectors))
     return not rest
 
 
@@ -202,6 +203,7 @@ def _finish(tools: Tools, claim: Claim, version: Claimed, written: Collection[in
         kept = tools.settings.knowledge_version_limit - 1
         queries.delete_superfluous(session, version.document_id, kept)
         claim.write(session, state=states.READY, error=None, problem=None, **_ended(now))
+    metrics.INGESTION_RESULTS.labels("ready").inc()
 
 
 def _released() -> dict[str, Any]:

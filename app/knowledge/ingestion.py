@@ -8,11 +8,12 @@ is found in the same way as what is new.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import structlog
 
-from app import clock
+from app import clock, metrics
 from app.embedders.errors import EmbedderMisconfigured
 from app.errors import AppError, Unavailable
 from app.knowledge import claim_queries, claims, indexing, reading, removals, states
@@ -114,11 +115,18 @@ def _give_up(claim: Claim, version: Claimed, error: AppError) -> None:
 def _take_forward(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) -> None:
     state = version.state
     if state in {states.QUEUED, states.EXTRACTING}:
-        state = reading.read(tools, claim, version, stop)
+        with _timed("extract"):
+            state = reading.read(tools, claim, version, stop)
     if state == states.EMBEDDING:
-        state = indexing.embed(tools, claim, version, stop)
+        with _timed("embed"):
+            state = indexing.embed(tools, claim, version, stop)
     if state == states.INDEXING:
-        indexing.index(tools, claim, version, stop)
+        with _timed("index"):
+            indexing.index(tools, claim, version, stop)
+
+
+def _timed(step: str) -> AbstractContextManager[None]:
+    return metrics.timed(metrics.INGESTION_SECONDS.labels(step))
 
 
 def _release(claim: Claim) -> None:
@@ -127,6 +135,7 @@ def _release(claim: Claim) -> None:
 
 
 def _wait(claim: Claim, error: AppError, seconds: float) -> None:
+    metrics.INGESTION_RESULTS.labels("waiting").inc()
     log.warning("a document waits", version=claim.version_id, reason=error.detail)
     with claim.writing() as session:
         claim.write(
@@ -142,6 +151,7 @@ def _try_again(claim: Claim, version: Claimed, error: AppError) -> None:
     if version.attempts >= MOST_ERRORS:
         _fail(claim, error)
         return
+    metrics.INGESTION_RESULTS.labels("retried").inc()
     with claim.writing() as session:
         claim.write(
             session,
@@ -169,6 +179,7 @@ def _fail(claim: Claim, error: AppError) -> None:
             claimed_until=None,
             finished_at=clock.now(),
         )
+    metrics.INGESTION_RESULTS.labels("failed").inc()
 
 
 def _released(seconds: float) -> dict[str, object]:

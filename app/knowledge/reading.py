@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app import clock, keywords
+from app import clock, keywords, metrics
 from app.db import terms
 from app.knowledge import chunk_queries, chunking, claim_queries, indexes, queries, states
 from app.knowledge.claim_queries import Claimed
@@ -71,6 +71,7 @@ def read(tools: Tools, claim: Claim, version: Claimed, stop: threading.Event) ->
             characters=chunks[-1].end,
             embedded=0,
         )
+    metrics.INGESTED_PAGES.inc(extracted.pages or 0)
     return states.EMBEDDING
 
 

@@ -103,6 +103,14 @@ class DocumentFilter(BaseModel):
         return self == DocumentFilter()
 
 
+class Backlog(BaseModel):
+    """What workers have done and have still to do, of all users."""
+
+    states: dict[str, int] = Field(description="Versions of documents, by their state.")
+    waiting: int = Field(description="Versions that a worker could take now.")
+    oldest_s: float = Field(description="For how many seconds the first of them has waited.")
+
+
 class Holdings(BaseModel):
     """What one has in the knowledge space, and may have. Sizes are in bytes."""
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from sqlalchemy.orm import Session
 
@@ -23,6 +23,7 @@ from app.knowledge.errors import (
 from app.knowledge.files import Files, Incoming
 from app.knowledge.models import Document, Version
 from app.knowledge.schemas import (
+    Backlog,
     Detail,
     DocumentFilter,
     DocumentOut,
@@ -293,6 +294,17 @@ def holdings(session: Session, settings: Settings, user_id: int) -> Holdings:
         chunks=claim_queries.count_chunks_of(session, user_id),
         chunk_quota=settings.knowledge_chunk_quota,
         tags=queries.count_tags(session, user_id),
+    )
+
+
+def backlog(session: Session) -> Backlog:
+    """How far the documents of all users are, and how long some have waited for a worker."""
+    now = clock.now()
+    first = claim_queries.first_due(session, now)
+    return Backlog(
+        states=dict.fromkeys(get_args(states.State), 0) | claim_queries.count_states(session),
+        waiting=claim_queries.count_due(session, now),
+        oldest_s=(now - first).total_seconds() if first else 0.0,
     )
 
 

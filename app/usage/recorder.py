@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from app import metrics
 from app.db.session import Database
 from app.errors import Unavailable
 from app.usage import queries
@@ -62,9 +63,11 @@ class Recorder:
             if self._closed:
                 raise RecorderClosed
             if self.waiting and self.waiting + len(events) > self._queue_rows:
+                metrics.USAGE_REFUSED.inc(len(events))
                 raise RecorderFull
             self._calls.append(call)
             self.waiting += len(events)
+            metrics.USAGE_WAITING.set(self.waiting)
             self._changed.notify()
         return call.stored.result()
 
@@ -89,6 +92,7 @@ class Recorder:
                 batch.append(self._calls.popleft())
                 rows += len(batch[-1].events)
             self.waiting -= rows
+            metrics.USAGE_WAITING.set(self.waiting)
             return batch
 
     def _store(self, batch: Sequence[_Call]) -> None:
@@ -118,6 +122,7 @@ class Recorder:
                 events.setdefault(event.event_id, event)
         with self._database.begin() as session:
             new = queries.insert(session, events)
+        metrics.USAGE_RECORDED.inc(len(new))
         counts = Counter(owners[event_id].stored for event_id in new)
         return [counts[call.stored] for call in batch]
 

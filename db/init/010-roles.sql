@@ -32,12 +32,19 @@ ALTER ROLE mindgraph_readonly
 -- Base backups, WAL and dumps.
 ALTER ROLE mindgraph_backup
     LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE REPLICATION PASSWORD :'backup_password';
-GRANT pg_read_all_data TO mindgraph_backup;
+GRANT pg_read_all_data, pg_read_all_settings, pg_checkpoint TO mindgraph_backup;
+-- What the server is busy with, with what it was, and what waits for the archive: for `mindgraph
+-- statements`, the doctor and metrics.
+GRANT pg_monitor TO mindgraph_owner;
+GRANT pg_read_all_stats, pg_read_all_settings TO mindgraph_readonly;
 
 -- The driver puts values into the text of statements, and so a failed one would put hashes of
 -- passwords into the log. Its message and its place are logged all the same.
 ALTER ROLE mindgraph_owner SET log_min_error_statement = 'panic';
 ALTER ROLE mindgraph_user SET log_min_error_statement = 'panic';
+-- For the same reason the service logs its slow statements itself.
+ALTER ROLE mindgraph_owner SET log_min_duration_statement = -1;
+ALTER ROLE mindgraph_user SET log_min_duration_statement = -1;
 
 -- Limits for those who come without limits of their own, as psql does.
 ALTER ROLE mindgraph_owner SET lock_timeout = '10s';

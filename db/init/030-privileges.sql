@@ -21,3 +21,9 @@ ALTER DEFAULT PRIVILEGES FOR ROLE mindgraph_owner IN SCHEMA public
     GRANT USAGE, SELECT ON SEQUENCES TO mindgraph_user;
 ALTER DEFAULT PRIVILEGES FOR ROLE mindgraph_owner IN SCHEMA public
     GRANT SELECT ON TABLES TO mindgraph_readonly;
+
+-- What pgBackRest asks of the server, so that a backup needs no superuser.
+GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean) TO mindgraph_backup;
+GRANT EXECUTE ON FUNCTION pg_backup_stop(boolean) TO mindgraph_backup;
+GRANT EXECUTE ON FUNCTION pg_create_restore_point(text) TO mindgraph_backup;
+GRANT EXECUTE ON FUNCTION pg_switch_wal() TO mindgraph_backup;

@@ -17,9 +17,12 @@ KINDS = {
     "redis": ("redis", "8", ()),
     "qdrant": ("qdrant", "v1", ("python",)),
     "caddy": ("proxy", "2", ()),
+    "prometheus": ("prometheus", "v2.53", ()),
+    "postgres-exporter": ("postgres-exporter", "v0.17", ()),
+    "redis-exporter": ("redis-exporter", "v1.69", ()),
 }
-# Only where compose.prod.yaml is read as well.
-PRODUCTION = {"caddy"}
+# Only where compose.prod.yaml is read as well, and the last three with its profile.
+PRODUCTION = {"caddy", "prometheus", "postgres-exporter", "redis-exporter"}
 
 
 def main() -> int:

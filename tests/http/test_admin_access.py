@@ -51,6 +51,7 @@ ROUTES = [
     Route("GET", "/users/{user}/deletion"),
     Route("DELETE", "/users/{user}"),
     Route("GET", "/audit"),
+    Route("GET", "/status"),
 ]
 OF_ONE = [route for route in ROUTES if route.kind]
 OF_MANAGERS = [route for route in ROUTES if route.who == "manager"]

@@ -223,6 +223,7 @@ UNBREAKABLE = {
     "GET /api/keys": "takes nothing",
     "DELETE /api/diagrams/trash": "takes nothing",
     "GET /api/diagrams/export": "takes nothing",
+    "GET /api/admin/status": "takes nothing",
     "GET /api/knowledge": "takes nothing",
     "DELETE /api/knowledge/history": "takes nothing",
 }

@@ -6,14 +6,14 @@ from contextlib import closing
 
 from app.db import engine
 from app.db.sqlite import checkpoints, files
-from app.ops.doctor import examine_file
+from app.ops.doctor import embedded
 from app.settings import Settings
 from tests import commands
 from tests.databases import on_postgresql, on_sqlite
 
 
 def findings(settings: Settings) -> dict[str, tuple[bool, str]]:
-    return {found.what: (found.ok, found.detail) for found in examine_file(settings)}
+    return {found.check: (found.is_ok, found.seen) for found in embedded.examine(settings)}
 
 
 @on_sqlite
@@ -44,9 +44,10 @@ def test_what_is_wrong_is_told_with_what_to_do(settings: Settings) -> None:
         connection.execute("UPDATE users SET organization_id = 4711 WHERE id = 1")
     assert "1 rows refer to missing ones" in findings(settings)["integrity"][1]
     os.truncate(file, files.size(file) // 2)
-    ok, detail = findings(settings)["integrity"]
+    ok, _ = findings(settings)["integrity"]
     assert not ok
-    assert detail.endswith("restore a backup")
+    (fix,) = [one.fix for one in embedded.examine(settings) if one.check == "integrity"]
+    assert fix == "restore a backup"
     file.unlink()
     assert "can't be checked" in findings(settings)["integrity"][1]
 
@@ -60,4 +61,4 @@ def test_a_disk_below_its_reserve_is_told(settings: Settings) -> None:
 
 @on_postgresql
 def test_a_server_has_no_such_file(settings: Settings) -> None:
-    assert examine_file(settings) == []
+    assert embedded.examine(settings) == []

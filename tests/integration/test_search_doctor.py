@@ -7,8 +7,9 @@ import pytest
 from app.knowledge import chunk_queries, indexes
 from app.knowledge.tools import Tools
 from app.ops import vectors
+from app.ops.doctor import knowledge
 from app.settings import Settings
-from app.vectors import collections
+from app.vectors import collections, points
 from tests import documents
 from tests.documents import long_text
 from tests.people import ALICE
@@ -73,3 +74,29 @@ def test_an_index_that_nobody_has_finished_for_a_day_is_told(hashed_tools: Tools
     is_well, said = examined(hashed_tools)
     assert not is_well
     assert f"an index with vectors of begun is unfinished since {long_ago:%Y-%m-%d}" in said
+
+
+def test_documents_and_points_that_differ_are_told_with_what_mends_them(
+    hashed_tools: Tools,
+) -> None:
+    document = documents.add(hashed_tools, ALICE.id, long_text("read"))
+    documents.work(hashed_tools)
+    looked = (hashed_tools.database, hashed_tools.qdrant, hashed_tools.settings)
+    (found,) = knowledge.examine(*looked)
+    chunks = documents.read(hashed_tools, ALICE.id, document.id).newest.chunks
+    assert found.seen == f"{chunks} chunks, {chunks} points, 1 files are equal"
+    collection = indexes.require_active(hashed_tools.database).collection
+    lost = [one.id for page in points.scan(hashed_tools.qdrant, collection) for one in page][:1]
+    points.delete(hashed_tools.qdrant, collection, lost)
+    (found,) = knowledge.examine(*looked)
+    assert found.status == "warning"
+    assert found.seen.endswith("1 chunks without a point")
+    assert found.fix == "`mindgraph knowledge check --fix`"
+
+
+def test_where_there_is_no_index_there_is_nothing_to_compare(hashed_tools: Tools) -> None:
+    collections.delete(
+        hashed_tools.qdrant, indexes.require_active(hashed_tools.database).collection
+    )
+    looked = (hashed_tools.database, hashed_tools.qdrant, hashed_tools.settings)
+    assert knowledge.examine(*looked) == []

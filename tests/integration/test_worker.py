@@ -19,7 +19,7 @@ from app.diagrams import trash
 from app.diagrams.models import Diagram
 from app.jobs import broker as brokers
 from app.jobs import tasks, worker
-from app.ops import doctor
+from app.ops.doctor import examination
 from app.settings import Settings
 from tests.commands import wait_until
 from tests.databases import is_waiting, on_postgresql
@@ -179,10 +179,10 @@ def test_during_maintenance_the_worker_is_alive_and_takes_no_job(
 
 
 def test_the_doctor_waits_for_no_job_during_maintenance(empty: Settings) -> None:
-    found = doctor.examine(empty.model_copy(update={"maintenance": True}))
-    (worker_is,) = [one for one in found if one.what == "worker"]
-    assert (worker_is.ok, worker_is.detail) == (True, "takes no jobs; MAINTENANCE is true")
-    assert all(one.what != "schema" for one in found)
+    found = examination.examine(empty.model_copy(update={"maintenance": True}))
+    (worker_is,) = [one for one in found if one.check == "worker"]
+    assert (worker_is.status, worker_is.seen) == ("ok", "takes no jobs; MAINTENANCE is true")
+    assert all(one.check != "schema" for one in found)
 
 
 # On SQLite every writer is alone.

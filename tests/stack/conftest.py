@@ -25,8 +25,8 @@ def unharmed_stack() -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def unharmed_production() -> Iterator[Stack]:
-    """The same with compose.prod.yaml."""
-    with running(*PRODUCTION) as stack:
+    """The same with compose.prod.yaml, and all that it can have."""
+    with running(*PRODUCTION, settings={"COMPOSE_PROFILES": "metrics"}) as stack:
         yield stack
 
 

@@ -95,6 +95,10 @@ class Stack:
         lines = [f"{name}={env_format.quote(value)}\n" for name, value in self.env.items()]
         self.env_file.write_text("".join(lines), encoding="utf-8")
 
+    def read_settings(self) -> None:
+        """After something else has changed the env file."""
+        self.env = dict(env_format.parse(self.env_file.read_text(encoding="utf-8"), {}))
+
     @property
     def is_production(self) -> bool:
         return any(file.name == "compose.prod.yaml" for file in self.files)

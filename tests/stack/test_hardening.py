@@ -10,7 +10,7 @@ import pytest
 
 from .stacks import ROLES, SERVICES, Stack
 
-SECRETS = (*ROLES.values(), "REDIS_PASSWORD", "QDRANT_API_KEY")
+SECRETS = (*ROLES.values(), "METRICS_TOKEN", "REDIS_PASSWORD", "QDRANT_API_KEY")
 WRITABLE = {
     "postgres": {"/tmp", "/run/postgresql", "/var/lib/postgresql/data"},
     "pgbouncer": {"/tmp", "/var/lib/postgresql/data"},
@@ -19,19 +19,27 @@ WRITABLE = {
     "app": {"/tmp", "/var/lib/mindgraph"},
     "worker": {"/tmp", "/var/lib/mindgraph"},
     "proxy": {"/tmp", "/config", "/data"},
+    "prometheus": {"/tmp", "/prometheus"},
+    "postgres-exporter": {"/tmp"},
+    "redis-exporter": {"/tmp"},
 }
+IN_PRODUCTION = tuple(WRITABLE)
 PLACES = [
     *(("unharmed_stack", service) for service in SERVICES),
-    *(("unharmed_production", service) for service in (*SERVICES, "pgbouncer", "proxy")),
+    *(("unharmed_production", service) for service in IN_PRODUCTION),
 ]
+FOR_APP = {"DATABASE_PASSWORD", "METRICS_TOKEN", "QDRANT_API_KEY", "REDIS_PASSWORD"}
 NEEDED = {
     "postgres": set(ROLES.values()),
     "pgbouncer": {"DATABASE_PASSWORD"},
     "redis": {"REDIS_PASSWORD"},
     "qdrant": {"QDRANT_API_KEY"},
-    "app": {"DATABASE_PASSWORD", "DATABASE_OWNER_PASSWORD", "REDIS_PASSWORD", "QDRANT_API_KEY"},
-    "worker": {"DATABASE_PASSWORD", "REDIS_PASSWORD", "QDRANT_API_KEY"},
+    "app": FOR_APP | {"DATABASE_OWNER_PASSWORD"},
+    "worker": FOR_APP,
     "proxy": set(),
+    "prometheus": {"METRICS_TOKEN"},
+    "postgres-exporter": {"DATABASE_READONLY_PASSWORD"},
+    "redis-exporter": {"REDIS_PASSWORD"},
 }
 
 
@@ -99,7 +107,7 @@ def test_limits_and_ends_are_set(place: Place) -> None:
     assert attributes["Config"]["Healthcheck"]["Test"][0] == "CMD"
 
 
-@pytest.mark.parametrize("service", [*SERVICES, "pgbouncer", "proxy"])
+@pytest.mark.parametrize("service", IN_PRODUCTION)
 def test_in_production_no_service_can_take_all_memory_and_all_cores(
     unharmed_production: Stack, service: str
 ) -> None:

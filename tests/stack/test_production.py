@@ -62,7 +62,8 @@ def config(stack: Stack, files: int) -> dict[str, Any]:
 def test_the_same_images_run_and_only_what_is_listed_differs(stack: Stack) -> None:
     development, production = config(stack, 1)["services"], config(stack, 2)["services"]
     assert set(development) == set(SERVICES)
-    assert set(production) - set(development) == {"pgbouncer", "proxy"}
+    watching = {"postgres-exporter", "prometheus", "redis-exporter"}
+    assert set(production) - set(development) == {"pgbouncer", "proxy"} | watching
     for name, before in development.items():
         after = production[name]
         names = {key for key in {*before, *after} if before.get(key) != after.get(key)}

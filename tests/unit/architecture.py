@@ -11,9 +11,10 @@ Rule = Callable[[str, ast.Module], Iterator[str]]
 
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
-FEATURES = {"admin", "auth", "diagrams", "health", "knowledge", "organizations", "usage", "users"}
+FEATURES = {"admin", "auth", "diagrams", "health", "knowledge", "organizations"}
+FEATURES |= {"status", "usage", "users"}
 # What one feature may use of another.
-OPEN_TO_FEATURES = {"dependencies", "errors", "schemas", "service"}
+OPEN_TO_FEATURES = {"checks", "dependencies", "errors", "schemas", "service"}
 CONSTRUCTS = {"delete", "insert", "select", "update"}
 CLIENTS = {"Database", "QdrantClient", "Redis", "RedisBroker", "create_engine", "from_url"}
 # A handler that waits for the database must not do so in the event loop.

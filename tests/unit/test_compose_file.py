@@ -24,6 +24,7 @@ NOT_HANDED_ON = {
     "DATABASE_OWNER_URL": "another database than the stack's",
     "DATABASE_URL": "another database than the stack's",
     "QDRANT_PATH": "the engine in the process; the stack has a server",
+    "REVISION": "baked into the image",
 }
 
 
@@ -94,7 +95,7 @@ def test_every_setting_reaches_the_service_and_its_worker(config: dict[str, Any]
 
 def test_a_setting_changed_in_the_env_file_reaches_both(checkout: Checkout) -> None:
     checkout.make_env()
-    fixed = {"APP_HOST", "APP_PORT", "DATA_DIR"} | set(NOT_HANDED_ON)
+    fixed = {"APP_HOST", "APP_PORT", "DATA_DIR", "WORKER_METRICS_PORT"} | set(NOT_HANDED_ON)
     changed = {
         field.upper(): f"of-{field}"
         for field in Settings.model_fields
@@ -131,13 +132,13 @@ def test_a_password_of_any_characters_reaches_every_service_that_needs_it(
 
 
 def test_no_service_gets_a_secret_that_it_does_not_need(config: dict[str, Any]) -> None:
-    secret = re.compile(r"PASSWORD|API_KEY")
+    secret = re.compile(r"PASSWORD|API_KEY|TOKEN")
     held = {
         service: {name for name in environment(config, service) if secret.search(name)}
         for service in SERVICES
     }
     for_all = {"DATABASE_PASSWORD", "QDRANT_API_KEY", "REDIS_PASSWORD"}
-    for_all |= {"EMBEDDER_API_KEY", "LLM_API_KEY"}
+    for_all |= {"EMBEDDER_API_KEY", "LLM_API_KEY", "METRICS_TOKEN"}
     assert held == {
         "app": for_all | {"DATABASE_OWNER_PASSWORD"},
         "postgres": {
@@ -163,9 +164,9 @@ def test_no_secret_stands_in_a_command_a_label_or_a_build(config: dict[str, Any]
         value
         for service in SERVICES
         for name, value in environment(config, service).items()
-        if value and re.search(r"PASSWORD|API_KEY", name)
+        if value and re.search(r"PASSWORD|API_KEY|TOKEN", name)
     }
-    assert len(secrets) == 7
+    assert len(secrets) == 8
     for service in config["services"].values():
         rest = json.dumps({key: of for key, of in service.items() if key != "environment"})
         assert not [secret for secret in secrets if secret in rest]
@@ -360,7 +361,7 @@ def test_an_emptied_secret_is_named_with_the_command_that_fills_it(checkout: Che
     checkout.make_env()
     env = (checkout.folder / ".env").read_text()
     names = re.findall(r"\$\{(\w+):\?", (CHECKOUT / "compose.yaml").read_text())
-    assert len(set(names)) == 7
+    assert len(set(names)) == 8
     for name in sorted(set(names)):
         (checkout.folder / ".env").write_text(re.sub(rf"(?m)^{name}=.*$", f"{name}=", env))
         done = checkout.run("config")

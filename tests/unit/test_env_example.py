@@ -15,9 +15,10 @@ SECTION = re.compile(r"^# --- (.+?) -+$", re.M)
 
 # The stack runs these itself, where the service alone has none; production is stricter.
 OF_THE_STACK = {"DATABASE_HOST", "QDRANT_URL", "REDIS_HOST"}
-OF_PRODUCTION = {"DATABASE_SSLMODE", "LOG_FORMAT", "TRUSTED_PROXIES"}
+OF_PRODUCTION = {"DATABASE_SLOW_MS", "DATABASE_SSLMODE", "LOG_FORMAT", "TRUSTED_PROXIES"}
+REMOTE = "docker/postgres/remote.yaml"
 # Compose itself reads it.
-OF_COMPOSE = {"COMPOSE_FILE"}
+OF_COMPOSE = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
 # docker/up.sh finds these out anew for each build.
 FOUND_OUT = {"CA_BUNDLE", "REVISION", "VERSION"}
 # What the default depends on can't be shown in one line.
@@ -47,7 +48,7 @@ def shown() -> list[Shown]:
 def substituted() -> dict[str, set[str]]:
     """The names that Compose takes from .env, and what stands for each where it is unset."""
     found: dict[str, set[str]] = {}
-    for path in ("compose.yaml", "compose.prod.yaml", "docker/app/dev.yaml"):
+    for path in ("compose.yaml", "compose.prod.yaml", "docker/app/dev.yaml", REMOTE):
         text = (CHECKOUT / path).read_text()
         # A default may itself hold a name.
         for name, default in re.findall(r"\$\{(\w+)(?=(?::-((?:[^{}]|\{[^{}]*\})*))?)", text):
@@ -63,12 +64,21 @@ def read_by_make() -> set[str]:
 def read_for_secrets() -> set[str]:
     """What docker/secret_files.py takes out of .env besides secrets."""
     text = (CHECKOUT / "docker/secret_files.py").read_text()
-    return set(re.findall(r"settings\.get\('(\w+)'", text)) | {"TLS_CERTIFICATE", "TLS_KEY"}
+    backups = set(re.findall(r'"(BACKUP_\w+)"', text))
+    return (
+        set(re.findall(r"settings\.get\('(\w+)'", text)) | {"TLS_CERTIFICATE", "TLS_KEY"} | backups
+    )
+
+
+def read_by_host() -> set[str]:
+    """What the host's half of the command `mindgraph` takes out of .env by itself."""
+    texts = [path.read_text() for path in (CHECKOUT / "deploy/host").rglob("*.py")]
+    return {name for text in texts for name in re.findall(r'settings\.get\("(\w+)"\)', text)}
 
 
 def wanted() -> set[str]:
     fields = {field.upper() for field in Settings.model_fields}
-    read = read_by_make() | read_for_secrets() | OF_COMPOSE
+    read = read_by_make() | read_for_secrets() | read_by_host() | OF_COMPOSE
     return fields | set(substituted()) | read
 
 
@@ -101,7 +111,7 @@ def test_every_setting_of_the_service_and_no_other_is_in_a_section_of_the_servic
 
 def test_the_mark_of_a_generated_value_stands_right_above_it() -> None:
     generated = re.findall(r"^# generated: (\S+)\n(\w+)=$", EXAMPLE, re.M)
-    assert len(generated) == EXAMPLE.count("generated:") == 14
+    assert len(generated) == EXAMPLE.count("generated:") == 15
     kinds = {name: kind for kind, name in generated}
     assert kinds.pop("CPU_CORES") == "cores"
     memories = {name for name, kind in kinds.items() if kind.startswith("memory:")}
@@ -115,7 +125,7 @@ def test_the_mark_of_a_generated_value_stands_right_above_it() -> None:
 def test_every_secret_of_the_stack_is_generated() -> None:
     required = re.findall(r"\$\{(\w+):\?", (CHECKOUT / "compose.yaml").read_text())
     generated = set(re.findall(r"^# generated: password\n(\w+)=$", EXAMPLE, re.M))
-    assert set(required) == generated
+    assert {*required, "BACKUP_KEY"} == generated
 
 
 def test_only_what_everybody_must_have_is_switched_on() -> None:
@@ -145,11 +155,12 @@ def test_the_defaults_of_the_service_are_those_of_its_settings() -> None:
 
 def test_the_defaults_of_the_stack_are_those_of_the_compose_file() -> None:
     defaults = substituted()
+    elsewhere = DEPENDS | read_by_make() | read_for_secrets() | read_by_host()
     compared = set()
     for setting in shown():
         if setting.off and re.search("Compose and make only|compose.prod", setting.section):
             compared.add(setting.name)
-            if setting.name not in DEPENDS | read_by_make() | read_for_secrets():
+            if setting.name not in elsewhere:
                 assert defaults[setting.name] == {setting.value}
     assert {"APP_BIND", "POSTGRES_MAX_CONNECTIONS", "REDIS_MAXMEMORY"} <= compared
 
@@ -178,7 +189,7 @@ def test_every_setting_but_the_plainest_says_what_it_is() -> None:
     for name in silent:
         # The parts of an address, timeouts with their unit and limits of the servers say it.
         assert re.search(
-            r"_(HOST|PORT|NAME|USER|DB|PASSWORD|API_KEY|PATH|CONNECTIONS|BUFFERS|MEMORY_MB|TIMEOUT_M?S)$",
+            r"_(HOST|PORT|NAME|USER|DB|PASSWORD|API_KEY|PATH|CONNECTIONS|BUFFERS|BIND|MEMORY_MB|TIMEOUT_M?S)$",
             name,
         ), name
 

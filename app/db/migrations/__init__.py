@@ -56,6 +56,12 @@ def current(connection: Connection) -> str | None:
     return found
 
 
+def pending(revision: str | None) -> list[str]:
+    """What is to be applied to a database at `revision`, in order."""
+    script = ScriptDirectory.from_config(config())
+    return [one.revision for one in script.iterate_revisions("head", revision or "base")][::-1]
+
+
 def differences(connection: Connection) -> list[str]:
     """How the database's schema differs from the models, a line each; empty when it doesn't."""
     on_postgresql = connection.dialect.name == "postgresql"

@@ -1,0 +1,78 @@
+"""Makes a backup of the whole stack while it serves."""
+
+from __future__ import annotations
+
+import io
+import time
+from datetime import UTC, datetime, timedelta
+
+from host.backups import metrics
+from host.backups.manifest import Manifest, Part
+from host.backups.postgres import DIFFERENTIAL, FULL, Postgres
+from host.backups.repository import Repository
+from host.errors import HostError
+from host.stack import Stack
+from host.toolbox import FILES, REDIS, Toolbox
+
+CONFIGURATION = "configuration"
+TIME = "%Y%m%dT%H%M%SZ"
+
+
+def make(stack: Stack, toolbox: Toolbox, kind: str | None) -> Manifest:
+    """`kind` is "full", "diff" or None, which is a full one every BACKUP_FULL_DAYS. Raises
+    HostError, and then there is no new backup, and all earlier ones are as they were."""
+    postgres, repository = Postgres(stack), Repository(toolbox)
+    repository.prepare()
+    postgres.prepare()
+    backup = datetime.now(UTC).strftime(TIME)
+    database = postgres.back_up(backup, kind or _due(postgres, toolbox))
+    point, tables = postgres.mark(f"mindgraph-{backup}")
+    # After the point: whatever the database names at the point has been written before, and what
+    # it no longer needs is kept for a day.
+    parts = {
+        FILES: repository.save_files(backup),
+        REDIS: _save_redis(stack, repository, backup),
+        CONFIGURATION: repository.save_stream(CONFIGURATION, backup, _configuration(stack)),
+    }
+    release = str(toolbox.config["services"]["app"]["image"])
+    made = Manifest(backup, toolbox.project, release, database, point, tables, parts)
+    repository.save_manifest(made)
+    _expire(postgres, repository)
+    values = {"time_seconds": round(time.time()), "bytes": made.size}
+    metrics.write(toolbox, "backup", values)
+    return made
+
+
+def _due(postgres: Postgres, toolbox: Toolbox) -> str:
+    days = int(toolbox.settings.get("BACKUP_FULL_DAYS") or 7)
+    oldest = time.time() - timedelta(days=days).total_seconds()
+    full = [one for one in postgres.backups() if one["type"] == FULL]
+    recent = [one for one in full if one["timestamp"]["stop"] > oldest]
+    return DIFFERENTIAL if recent else FULL
+
+
+def _save_redis(stack: Stack, repository: Repository, backup: str) -> Part:
+    dump = stack.start("exec", "--no-TTY", "redis", "mindgraph-redis-dump")
+    assert dump.stdout
+    assert dump.stderr
+    part = repository.save_stream(REDIS, backup, dump.stdout)
+    said = dump.stderr.read().decode(errors="replace")
+    if dump.wait():
+        raise HostError(f"Redis gave no dump: {said[-1000:]}")
+    return part
+
+
+def _configuration(stack: Stack) -> io.BytesIO:
+    """The env file without the key, which must not be where what it opens is."""
+    text = stack.env_file.read_text(encoding="utf-8", errors="surrogateescape")
+    kept = [line for line in text.splitlines(True) if not line.lstrip().startswith("BACKUP_KEY=")]
+    return io.BytesIO("".join(kept).encode("utf-8", "surrogateescape"))
+
+
+def _expire(postgres: Postgres, repository: Repository) -> None:
+    """Both halves of a backup go together, and what belongs to none, of killed runs."""
+    postgres.expire()
+    labels = {one["label"] for one in postgres.backups()}
+    kept = {one.id for one in repository.manifests() if one.database.label in labels}
+    doomed = [one["id"] for one in repository.snapshots() if not kept & set(one.get("tags") or [])]
+    repository.forget(doomed)

@@ -1,0 +1,92 @@
+"""PostgreSQL's part: pgBackRest in the running container, and a point in the write-ahead log."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from host.backups import manifest
+from host.backups.manifest import Database, Point, Table
+from host.errors import HostError
+from host.stack import ComposeFailed, Stack
+
+SERVICE = "postgres"
+SOCKET = "/var/run/postgresql"
+ANNOTATION = "mindgraph"
+FULL, DIFFERENTIAL = "full", "diff"
+
+
+class Postgres:
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    def prepare(self) -> None:
+        """Makes the place in the repository, and ends what a killed run left at work.
+
+        Raises:
+            HostError: the archive does not take the write-ahead log.
+        """
+        try:
+            self._ask("stanza-create")
+        except ComposeFailed:
+            self._ask("stanza-upgrade")
+        if self.info()["status"]["lock"]["backup"]["held"]:
+            self._ask("stop", "--force")
+            self._ask("start")
+        self.archive_all()
+
+    def archive_all(self) -> None:
+        """Returns when all that is committed now is in the archive. Raises HostError."""
+        try:
+            self._ask("check")
+        except ComposeFailed as error:
+            raise HostError(f"the archive does not take the write-ahead log: {error}") from error
+
+    def back_up(self, backup: str, kind: str) -> Database:
+        self._ask("backup", f"--type={kind}", f"--annotation={ANNOTATION}={backup}")
+        found = [
+            one for one in self.backups() if one.get("annotation", {}).get(ANNOTATION) == backup
+        ]
+        if not found:
+            raise HostError("pgBackRest made a backup that it doesn't list; try again")
+        one, info = found[0], self.info()
+        known = {entry["id"]: entry for entry in info["db"]}[one["database"]["id"]]
+        return Database(
+            label=one["label"],
+            kind=one["type"],
+            version=known["version"],
+            system=str(known["system-id"]),
+            started=_time(one["timestamp"]["start"]),
+            finished=_time(one["timestamp"]["stop"]),
+            size=one["info"]["size"],
+            stored=one["info"]["repository"]["delta"],
+        )
+
+    def mark(self, name: str) -> tuple[Point, dict[str, Table]]:
+        """Makes a restore point, with the sums of all tables at it, and returns when the archive
+        has it."""
+        first, *rest = self.stack.run_in(SERVICE, "mindgraph-tables", SOCKET, name).splitlines()
+        position, time = first.split("|")
+        self.archive_all()
+        return Point(name, position, time), manifest.tables(rest)
+
+    def info(self) -> dict[str, Any]:
+        said: list[dict[str, Any]] = json.loads(self._ask("info", "--output=json"))
+        return said[0]
+
+    def backups(self) -> list[dict[str, Any]]:
+        """As pgBackRest lists them, the oldest first; those that failed are not among them."""
+        listed: list[dict[str, Any]] = self.info()["backup"]
+        return [one for one in listed if not one["error"]]
+
+    def expire(self) -> None:
+        """Removes those that BACKUP_FULL_KEPT doesn't keep, and what was archived for them."""
+        self._ask("expire")
+
+    def _ask(self, *arguments: str) -> str:
+        return self.stack.run_in(SERVICE, "mindgraph-pgbackrest", *arguments)
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

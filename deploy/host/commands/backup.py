@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import argparse
+
+from host import locking, output
+from host.backups import making
+from host.backups.postgres import DIFFERENTIAL, FULL
+from host.restores import restoring
+from host.stack import Stack
+from host.toolbox import Toolbox
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument(
+        "--full", dest="kind", action="store_const", const=FULL, help="store all of the database"
+    )
+    kinds.add_argument(
+        "--diff",
+        dest="kind",
+        action="store_const",
+        const=DIFFERENTIAL,
+        help="store what changed since the last full one",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    stack = Stack.here()
+    with locking.one_at_a_time(stack) as journal:
+        toolbox = Toolbox(stack)
+        restoring.clean(stack, toolbox, journal)
+        made = making.make(stack, toolbox, options.kind)
+    kind = "full" if made.database.kind == FULL else "differential"
+    output.say(f"backup {made.id}: {kind}, {made.size} bytes, restorable to {made.point.time} on")

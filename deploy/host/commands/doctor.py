@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import argparse
+import json
+
+from host import examination, output
+from host.checks import finding, redacting
+from host.checks.finding import Finding
+from host.stack import Stack
+
+FAILED = 1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="for programs")
+    shape.add_argument(
+        "--report",
+        action="store_true",
+        help="for a bug report: without secrets, names of hosts, addresses and people",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """1 says that there is a failure; a warning is none."""
+    machine = examination.Machine(Stack.here())
+    if options.report:
+        return _report(machine)
+    found = finding.in_order([*machine.examine(), *machine.ask_app()])
+    if options.json:
+        checks = [one._asdict() for one in found]
+        whole = {"checks": checks, "summary": finding.summary(found)}
+        output.say(json.dumps(whole, ensure_ascii=False))
+    else:
+        _show(found)
+    return _code(found)
+
+
+def _code(found: list[Finding]) -> int:
+    return FAILED if finding.summary(found)["failure"] else 0
+
+
+def _show(found: list[Finding]) -> None:
+    width = max(len(one.check) for one in found)
+    for one in found:
+        output.say(f"{one.status:<7}  {one.where:<7}  {one.check:<{width}}  {one.seen}")
+        if one.fix:
+            output.say(f"{'':<7}  {'':<7}  {'':<{width}}  fix: {one.fix}")
+    counted = finding.summary(found)
+    output.say(", ".join(f"{status}: {count}" for status, count in counted.items()))
+
+
+def _report(machine: examination.Machine) -> int:
+    found = finding.in_order(machine.examine())
+    output.say("MindGraph, seen by the machine\n\nSettings that differ from .env.example:")
+    for line in redacting.differing(machine.settings, machine.defaults()):
+        output.say(f"  {line}")
+    output.say("\nFindings:")
+    words = machine.private()
+    for one in found:
+        output.say(f"  {one.status:<7}  {one.check}: {redacting.redact(one.seen, words)}")
+    output.say("")
+    code, said = machine.app("doctor", "--report") or (0, "The app does not run.")
+    output.say(redacting.redact(said.strip(), words))
+    return max(_code(found), min(code, FAILED))

@@ -1,0 +1,52 @@
+"""The one change of the env file by which a stack uses other data."""
+
+from __future__ import annotations
+
+import os
+
+import env
+import env_format
+
+from host import output
+from host.errors import HostError
+from host.restores.generations import SETTING
+from host.stack import ComposeFailed, Stack
+
+
+class NotStarted(HostError):
+    """The stack did not get well with the new data, and has the old again."""
+
+
+def set_generation(stack: Stack, name: str) -> None:
+    """Writes the env file anew in one step, with its owner and mode."""
+    text = stack.env_file.read_text(encoding="utf-8", errors="surrogateescape")
+    entries, _ = env_format.scan(text, os.environ)
+    found = [entry for entry in entries if entry.name == SETTING]
+    value = env_format.quote(name) if name else ""
+    if found:
+        text = text[: found[-1].start] + value + text[found[-1].end :]
+    else:
+        text = env.append(text, {SETTING: value})
+    env.write(stack.env_file, text)
+
+
+def switch(stack: Stack, name: str) -> None:
+    """Returns when the stack serves the other generation. Raises NotStarted."""
+    before = stack.settings().get(SETTING, "")
+    set_generation(stack, name)
+    try:
+        start(stack)
+    except ComposeFailed as error:
+        output.complain(f"the stack is not healthy with the restored data: {error}")
+        set_generation(stack, before)
+        start(stack)
+        raise NotStarted("the stack runs with its old data again; nothing was restored") from error
+
+
+def start(stack: Stack) -> None:
+    """Nothing is written any more while the database changes; and the pooler, which would go on
+    looking for it at its old address, is started anew."""
+    config = stack.config()
+    running = [name for name in ("app", "worker", "pgbouncer") if name in config["services"]]
+    stack.compose("stop", *running)
+    stack.compose("up", "--detach", "--wait", "--no-build")

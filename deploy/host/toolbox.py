@@ -1,0 +1,167 @@
+"""Containers that do one thing with volumes of a stack, and are gone."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from dataclasses import dataclass
+from typing import IO, Mapping, Sequence
+
+from host import engine
+from host.errors import HostError
+from host.stack import Stack
+
+# The label of every container that such work makes.
+LABEL = "mindgraph.operation"
+# Volumes, as the compose files name them, and where their services have them.
+FILES, POSTGRES, REDIS, QDRANT, BACKUPS = "files", "postgres", "redis", "qdrant", "backups"
+PLACES = {
+    FILES: "/var/lib/mindgraph",
+    POSTGRES: "/var/lib/postgresql/data",
+    REDIS: "/data",
+    QDRANT: "/qdrant/storage",
+    BACKUPS: "/var/lib/pgbackrest",
+}
+# What root in a container needs for the files of others.
+READING = ("DAC_OVERRIDE",)
+WRITING = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
+
+
+class ToolFailed(HostError):
+    """A command in such a container ended with an error, `ended`."""
+
+    def __init__(self, text: str, ended: int) -> None:
+        super().__init__(text)
+        self.ended = ended
+
+
+@dataclass(frozen=True)
+class Mount:
+    volume: str
+    path: str
+    writable: bool = False
+
+    @property
+    def argument(self) -> str:
+        return f"--volume={self.volume}:{self.path}" + ("" if self.writable else ":ro")
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A command in the image of a service, as root when it has `capabilities`, else as the image's
+    own user. In postgres' image it gets the settings of backups."""
+
+    service: str
+    command: Sequence[str]
+    mounts: Sequence[Mount] = ()
+    capabilities: Sequence[str] = ()
+
+    @property
+    def shown(self) -> str:
+        return " ".join(self.command[:3])
+
+
+class Toolbox:
+    """Works beside a stack, whether that runs or not."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.config = stack.config()
+        self.settings = stack.settings()
+        self.project = str(self.config["name"])
+
+    def volume(self, key: str) -> str:
+        """The name of the volume in use."""
+        found = self.config["volumes"].get(key)
+        if not found:
+            raise HostError(
+                f"this stack has no volume {key}: is compose.prod.yaml in COMPOSE_FILE?"
+            )
+        return str(found["name"])
+
+    def image(self, service: str) -> str:
+        return str(self.config["services"][service]["image"])
+
+    def run(self, tool: Tool, source: IO[bytes] | None = None) -> str:
+        """Returns what the tool said on stdout. It gets `source`, up to its end, on stdin.
+
+        Raises:
+            ToolFailed: with what it said on stderr.
+        """
+        process = self._start(tool)
+        feeder = threading.Thread(target=self._feed, args=(tool, process, source), daemon=True)
+        feeder.start()
+        out, err = _both(process)
+        feeder.join()
+        if process.wait():
+            reason = err.strip() or out.strip()
+            raise ToolFailed(f"`{tool.shown}` failed: {reason[-3000:]}", process.returncode)
+        return out
+
+    def pipe(self, giver: Tool, taker: Tool) -> str:
+        """Runs both, the taker with what the giver says on stdout. Raises ToolFailed."""
+        process = self._start(giver)
+        self._feed(giver, process, None)
+        out = self.run(taker, process.stdout)
+        said = _open(process.stderr).read().decode(errors="replace").strip()
+        if process.wait():
+            raise ToolFailed(f"`{giver.shown}` failed: {said[-3000:]}", process.returncode)
+        return out
+
+    def remove_leftovers(self) -> None:
+        """Ends what a killed run left running."""
+        engine.remove_containers(f"{LABEL}={self.project}")
+
+    def _start(self, tool: Tool) -> subprocess.Popen[bytes]:
+        # An S3 server is outside; a repository in a volume needs no network.
+        network = "bridge" if self.settings.get("BACKUP_S3_BUCKET") else "none"
+        command = [*tool.command]
+        if tool.service == "postgres":
+            command.insert(0, "mindgraph-with-settings")
+        arguments = [
+            *("docker", "run", "--rm", "--interactive", "--init", f"--network={network}"),
+            *("--read-only", "--tmpfs=/tmp", "--shm-size=256m", "--pids-limit=256"),
+            *("--cap-drop=ALL", "--security-opt=no-new-privileges:true"),
+            *(f"--cap-add={name}" for name in tool.capabilities),
+            *(["--user=0:0"] if tool.capabilities else []),
+            f"--label={LABEL}={self.project}",
+            *(mount.argument for mount in tool.mounts),
+            *(f"--entrypoint={command[0]}", self.image(tool.service), *command[1:]),
+        ]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe)
+
+    def _feed(self, tool: Tool, process: subprocess.Popen[bytes], source: IO[bytes] | None) -> None:
+        stdin = _open(process.stdin)
+        try:
+            if tool.service == "postgres":
+                stdin.write(_header(self.settings))
+            if source:
+                shutil.copyfileobj(source, stdin, 1 << 20)
+            stdin.close()
+        except BrokenPipeError:
+            # It ended before it had read all; its own end says why.
+            return
+
+
+def _header(settings: Mapping[str, str]) -> bytes:
+    lines = [f"{name}={value}\n" for name, value in settings.items() if name.startswith("BACKUP_")]
+    return ("".join(lines) + "\n").encode()
+
+
+def _both(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """All of stdout and stderr, which are read at the same time."""
+    said: list[bytes] = []
+    listener = threading.Thread(
+        target=lambda: said.append(_open(process.stderr).read()), daemon=True
+    )
+    listener.start()
+    out = _open(process.stdout).read()
+    listener.join()
+    return out.decode(errors="replace"), b"".join(said).decode(errors="replace")
+
+
+def _open(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream
+    return stream

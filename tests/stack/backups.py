@@ -1,0 +1,73 @@
+"""The host's half of the command `mindgraph`, on a stack of a test."""
+
+from __future__ import annotations
+
+import subprocess
+
+from .stacks import CHECKOUT, Stack, bare_environment
+
+SUMS = ("mindgraph-tables", "/var/run/postgresql")
+
+
+def command(*arguments: str) -> list[str]:
+    return [str(CHECKOUT / "deploy" / "mindgraph"), *arguments]
+
+
+def environment(stack: Stack) -> dict[str, str]:
+    return {**bare_environment(), "MINDGRAPH_ENV_FILE": str(stack.env_file)}
+
+
+def mindgraph(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Its end, whatever it is. The stack's settings are read anew after it."""
+    done = subprocess.run(
+        command(*arguments),
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        env=environment(stack),
+        stdin=subprocess.DEVNULL,
+    )
+    stack.read_settings()
+    return done
+
+
+def succeed(stack: Stack, *arguments: str) -> str:
+    done = mindgraph(stack, *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def start(stack: Stack, *arguments: str) -> subprocess.Popen[bytes]:
+    """The same, running on, in a group of its own."""
+    return subprocess.Popen(
+        command(*arguments),
+        env=environment(stack),
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+
+
+def sums(stack: Stack) -> str:
+    """Rows and checksum of every table but that of search indexes: a restore makes a new one."""
+    done = stack.run_in("postgres", *SUMS)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    return "\n".join(line for line in lines if not line.startswith("knowledge_indexes|"))
+
+
+def volumes(stack: Stack) -> set[str]:
+    label = f"label=com.docker.compose.project={stack.project}"
+    return {str(one.name) for one in stack.engine.volumes.list(filters={"label": [label]})}
+
+
+def as_superuser(stack: Stack, statement: str) -> str:
+    """Inside of the container, where alone it may come in."""
+    done = stack.run_in(
+        "postgres",
+        *("psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only"),
+        *("--dbname", "mindgraph", "--command", statement),
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
