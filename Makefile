@@ -24,6 +24,14 @@ up: engine env images ## start the whole stack; sets up all that it needs
 up-prod: engine env-prod images ## the same for a server: TLS, limits, secrets as files
 	@bash docker/up.sh
 
+.PHONY: upgrade rollback
+upgrade: engine made-env images ## on a server: build, back up, migrate, and replace the app with no request lost
+	@bash docker/up.sh --build-only
+	@deploy/mindgraph upgrade $(ARGS)
+
+rollback: made-env ## on a server: back to the images before the last upgrade
+	@deploy/mindgraph rollback
+
 down: made-env ## stop the stack; the data is kept
 	@$(COMPOSE) down --remove-orphans
 

@@ -21,8 +21,10 @@ COMMANDS: dict[str, str] = {
     "rehearse-restore": "bring the newest backup back where nobody uses it, and compare",
     "report-unit": "tell the journal, metrics and a hook how a unit of systemd ended",
     "restore": "bring a backup back, up to a moment, beside the data in use",
+    "rollback": "go back to the images before the last upgrade, with no request lost",
     "start": "start the stack and wait until it is healthy; builds nothing",
     "stop": "stop the stack in order; the data is kept",
+    "upgrade": "back up, migrate, and go to the images that are here now, with no request lost",
 }
 FAILED = 1
 INTERRUPTED = 130

@@ -52,7 +52,7 @@ def succeeded(unit: str) -> None:
 
 def failed(ending: Ending) -> None:
     """Everything is tried, whatever of it fails."""
-    journald.write(
+    told = journald.write(
         ending.text,
         journald.ERROR,
         MESSAGE_ID=MESSAGE_ID,
@@ -61,6 +61,8 @@ def failed(ending: Ending) -> None:
         MINDGRAPH_EXIT_STATUS=ending.status,
         MINDGRAPH_LAST_LINES=ending.lines,
     )
+    if not told:
+        output.complain(ending.text)
     problems = []
     for part in (_log, _count, _call_hook):
         try:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from . import backups
 from .stacks import CHECKOUT, Stack, bare_environment
 
 RUNBOOK = (CHECKOUT / "docs/runbook.md").read_text(encoding="utf-8")
@@ -126,6 +127,27 @@ def test_it_is_not_there_without_its_profile(stack: Stack) -> None:
         stack.set(COMPOSE_PROFILES="metrics")
     assert not {"prometheus", "postgres-exporter", "redis-exporter"} & set(services)
     assert {"app", "proxy"} <= set(services)
+
+
+def test_the_app_tells_of_the_last_backup(stack: Stack) -> None:
+    backups.succeed(stack, "backup")
+    age = "time() - max(mindgraph_backup_last_timestamp_seconds)"
+    stack.wait(lambda: value(stack, age) is not None, "the backup is known")
+    assert 0 <= (value(stack, age) or 0) < 3_600
+    assert value(stack, "max(mindgraph_backup_last_success)") == 1
+
+
+def test_a_backup_that_failed_is_told_and_the_one_before_is_still_the_last(stack: Stack) -> None:
+    when = "max(mindgraph_backup_last_timestamp_seconds)"
+    stack.wait(lambda: value(stack, when) is not None, "the backup before is known")
+    before = value(stack, when)
+    stack.compose("stop", "redis")
+    try:
+        assert backups.mindgraph(stack, "backup").returncode == 1
+    finally:
+        stack.up()
+    stack.wait(lambda: value(stack, "max(mindgraph_backup_last_success)") == 0, "it is told")
+    assert value(stack, when) == before
 
 
 def test_who_reads_statistics_reads_no_passwords(stack: Stack) -> None:

@@ -204,6 +204,17 @@ def test_a_stop_has_the_time_that_all_services_in_turn_may_take(server: Server) 
     assert max(map(seconds, config)) <= 5 * 60 - 60
 
 
+def test_the_daily_check_looks_at_certificates_images_and_the_machine(server: Server) -> None:
+    # Its end is doctor's, who finds what he finds on this machine.
+    server.machine.run("systemctl", "start", "mindgraph-check.service")
+    told = [one["MESSAGE"] for one in server.machine.journal("--unit mindgraph-check.service")]
+    image = f"{server.stack.env['IMAGE_NAMESPACE']}-postgres"
+    # The date is the engine's, so the line is whole.
+    assert any(re.match(rf"\w+ +image {image}: is \d+ days old", line) for line in told), told
+    assert any(re.match(r"ok +certificate inside: runs out in 8\d\d days", line) for line in told)
+    assert any(re.match(r"ok +doctor: looked at \d+ things", line) for line in told), told
+
+
 # Accidents
 
 

@@ -13,7 +13,7 @@ from tests.places import CHECKOUT
 
 DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 # Made by commands, so never in the repository.
-MADE = {".env", ".venv", "data"}
+MADE = {".env", ".venv", "data", "secrets"}
 
 
 @cache

@@ -15,7 +15,13 @@ SECTION = re.compile(r"^# --- (.+?) -+$", re.M)
 
 # The stack runs these itself, where the service alone has none; production is stricter.
 OF_THE_STACK = {"DATABASE_HOST", "QDRANT_URL", "REDIS_HOST"}
-OF_PRODUCTION = {"DATABASE_SLOW_MS", "DATABASE_SSLMODE", "LOG_FORMAT", "TRUSTED_PROXIES"}
+OF_PRODUCTION = {
+    "BACKUP_REPORT",
+    "DATABASE_SLOW_MS",
+    "DATABASE_SSLMODE",
+    "LOG_FORMAT",
+    "TRUSTED_PROXIES",
+}
 REMOTE = "docker/postgres/remote.yaml"
 # Compose itself reads it.
 OF_COMPOSE = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
@@ -111,7 +117,7 @@ def test_every_setting_of_the_service_and_no_other_is_in_a_section_of_the_servic
 
 def test_the_mark_of_a_generated_value_stands_right_above_it() -> None:
     generated = re.findall(r"^# generated: (\S+)\n(\w+)=$", EXAMPLE, re.M)
-    assert len(generated) == EXAMPLE.count("generated:") == 15
+    assert len(generated) == EXAMPLE.count("generated:") == 16
     kinds = {name: kind for kind, name in generated}
     assert kinds.pop("CPU_CORES") == "cores"
     memories = {name for name, kind in kinds.items() if kind.startswith("memory:")}
@@ -155,7 +161,7 @@ def test_the_defaults_of_the_service_are_those_of_its_settings() -> None:
 
 def test_the_defaults_of_the_stack_are_those_of_the_compose_file() -> None:
     defaults = substituted()
-    elsewhere = DEPENDS | read_by_make() | read_for_secrets() | read_by_host()
+    elsewhere = DEPENDS | OF_COMPOSE | read_by_make() | read_for_secrets() | read_by_host()
     compared = set()
     for setting in shown():
         if setting.off and re.search("Compose and make only|compose.prod", setting.section):

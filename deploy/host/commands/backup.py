@@ -3,8 +3,9 @@ from __future__ import annotations
 import argparse
 
 from host import locking, output
-from host.backups import making
+from host.backups import making, reports
 from host.backups.postgres import DIFFERENTIAL, FULL
+from host.errors import HostError
 from host.restores import restoring
 from host.stack import Stack
 from host.toolbox import Toolbox
@@ -29,6 +30,11 @@ def run(options: argparse.Namespace) -> None:
     with locking.one_at_a_time(stack) as journal:
         toolbox = Toolbox(stack)
         restoring.clean(stack, toolbox, journal)
-        made = making.make(stack, toolbox, options.kind)
+        try:
+            made = making.make(stack, toolbox, options.kind)
+        except HostError:
+            reports.failed(toolbox)
+            raise
+        reports.succeeded(toolbox, made)
     kind = "full" if made.database.kind == FULL else "differential"
     output.say(f"backup {made.id}: {kind}, {made.size} bytes, restorable to {made.point.time} on")

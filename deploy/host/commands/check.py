@@ -23,5 +23,6 @@ def run(options: argparse.Namespace) -> int:
         for one in found:
             mark = PRIORITIES[one.level] if "JOURNAL_STREAM" in os.environ else ""
             fix = f"; {one.fix}" if one.fix and one.level != upkeep.OK else ""
-            output.say(f"{mark}{one.level:8} {one.name}: {one.text}{fix}")
+            text = " ".join(f"{one.text}{fix}".split())
+            output.say(f"{mark}{one.level:8} {one.name}: {text}")
     return 1 if any(one.level == upkeep.FAILURE for one in found) else 0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import argparse
 
-from host import output, units
+from host import units
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +14,4 @@ def run(options: argparse.Namespace) -> None:
     if not options.failed:
         units.succeeded(options.unit)
         return
-    ending = units.Ending.of(options.unit)
-    output.complain(ending.text)
-    units.failed(ending)
+    units.failed(units.Ending.of(options.unit))
