@@ -38,7 +38,7 @@ def make(stack: Stack, toolbox: Toolbox, kind: str | None) -> Manifest:
     release = str(toolbox.config["services"]["app"]["image"])
     made = Manifest(backup, toolbox.project, release, database, point, tables, parts)
     repository.save_manifest(made)
-    _expire(postgres, repository)
+    _expire(postgres, repository, int(toolbox.settings.get("BACKUP_FULL_KEPT") or 4))
     values = {"time_seconds": round(time.time()), "bytes": made.size}
     metrics.write(toolbox, "backup", values)
     return made
@@ -70,9 +70,9 @@ def _configuration(stack: Stack) -> io.BytesIO:
     return io.BytesIO("".join(kept).encode("utf-8", "surrogateescape"))
 
 
-def _expire(postgres: Postgres, repository: Repository) -> None:
+def _expire(postgres: Postgres, repository: Repository, kept_full: int) -> None:
     """Both halves of a backup go together, and what belongs to none, of killed runs."""
-    postgres.expire()
+    postgres.expire(kept_full)
     labels = {one["label"] for one in postgres.backups()}
     kept = {one.id for one in repository.manifests() if one.database.label in labels}
     doomed = [one["id"] for one in repository.snapshots() if not kept & set(one.get("tags") or [])]

@@ -97,9 +97,9 @@ class Postgres:
         options = ("--no-psqlrc", "--no-align", "--tuples-only", "--dbname=mindgraph")
         return self.stack.run_in(SERVICE, "psql", *options, "--command", query).strip()
 
-    def expire(self) -> None:
-        """Removes those that BACKUP_FULL_KEPT doesn't keep, and what was archived for them."""
-        self._ask("expire")
+    def expire(self, kept: int) -> None:
+        """Keeps so many full ones with what builds on them and was archived since."""
+        self._ask("expire", f"--repo1-retention-full={kept}")
 
     def _ask(self, *arguments: str) -> str:
         return self.stack.run_in(SERVICE, "mindgraph-pgbackrest", *arguments)
