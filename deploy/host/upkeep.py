@@ -6,7 +6,7 @@ import json
 import subprocess
 import tempfile
 import time
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any, Callable, Iterator, NamedTuple
 
 from host import running
@@ -104,7 +104,7 @@ def days_left(stack: Stack, certificate: str) -> float:
     months = "JanFebMarAprMayJunJulAugSepOctNovDec"
     hours, minutes, seconds = map(int, clock.split(":"))
     number = months.index(month) // 3 + 1
-    end = datetime(int(year), number, int(day), hours, minutes, seconds, tzinfo=UTC)
+    end = datetime(int(year), number, int(day), hours, minutes, seconds, tzinfo=timezone.utc)
     return (end.timestamp() - time.time()) / DAY_S
 
 
@@ -132,7 +132,7 @@ def of_image(name: str, days: float) -> Finding:
 
 def age_days(created: str) -> float:
     """`created` as the engine writes it, with any number of digits after the second."""
-    made = datetime.strptime(created[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=UTC)
+    made = datetime.strptime(created[:19], "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
     return (time.time() - made.timestamp()) / DAY_S
 
 
@@ -149,9 +149,8 @@ def doctor(_stack: Stack) -> Iterator[Finding]:
 def _failures(said: str) -> str:
     """The names of what failed, where it is JSON."""
     try:
-        read: Any = json.loads(said)
-        listed = read if isinstance(read, list) else next(iter(read.values()))
-        bad = [str(one.get("name")) for one in listed if one.get("level", "") == FAILURE]
-    except (ValueError, AttributeError, StopIteration, TypeError):
+        found: Any = json.loads(said)
+        bad = [one["check"] for one in found["checks"] if one["status"] == "failure"]
+    except (KeyError, TypeError, ValueError):
         return said.strip()[-500:]
     return ", ".join(bad) or said.strip()[-500:]

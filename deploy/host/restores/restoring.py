@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from host import output
 from host.backups import checking
@@ -39,7 +39,7 @@ def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) ->
     checking.check(toolbox, repository, target.manifest)
     _archive(stack)
     before = Generation(toolbox.project, stack.settings().get(SETTING, ""))
-    made = Generation(toolbox.project, datetime.now(UTC).strftime("-%Y%m%dT%H%M%SZ"))
+    made = Generation(toolbox.project, datetime.now(timezone.utc).strftime("-%Y%m%dT%H%M%SZ"))
     journal.note(**{UNFINISHED: made.name})
     try:
         filling.fill(toolbox, repository, target, made, beside=True)
