@@ -135,14 +135,12 @@ def test_an_upgrade_and_a_rollback_under_load_lose_no_request(stack: Stack, tmp_
     assert "there is nothing to upgrade" in again.stdout
 
 
-@pytest.mark.parametrize(
-    "last",
-    [
-        # It ends at once, and it is never ready.
-        'ENTRYPOINT ["false"]',
-        'RUN sed -i "s/def ready/def never/; s/\\"\\/readyz/\\"\\/never/" app/health/router.py',
-    ],
-)
+NEVER_READY = """USER root
+RUN sed -i 's,"/readyz","/never",' app/health/router.py
+USER 10001:10001"""
+
+
+@pytest.mark.parametrize("last", ['ENTRYPOINT ["false"]', NEVER_READY], ids=["ends", "not-ready"])
 def test_a_broken_release_is_taken_back_and_no_request_fails(
     stack: Stack, tmp_path: Path, last: str
 ) -> None:

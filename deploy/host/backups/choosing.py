@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Sequence
 
 from host.backups.manifest import Manifest
@@ -50,14 +50,14 @@ def to_latest(manifests: Sequence[Manifest]) -> Target:
 def to_time(manifests: Sequence[Manifest], text: str, backup: str | None) -> Target:
     """Everything committed before this time. Raises WrongUse."""
     at = read_time(text)
-    if at > datetime.now(UTC):
+    if at > datetime.now(timezone.utc):
         raise WrongUse(f"{text} is still to come")
     earlier = [one for one in manifests if read_time(one.database.finished) <= at]
     if not earlier:
         first = f"; the oldest goes back to {manifests[0].database.finished}" if manifests else ""
         raise WrongUse(f"no backup is old enough for {text}{first}")
     chosen = find(earlier, backup)
-    stamp = at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+    stamp = at.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f+00")
     return Target(chosen, ("--type=time", GO_ON, f"--target={stamp}"), f"{stamp} UTC", at=at)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 from host.backups import metrics
 from host.backups.manifest import Manifest, Part
@@ -24,7 +24,7 @@ def make(stack: Stack, toolbox: Toolbox, kind: str | None) -> Manifest:
     postgres, repository = Postgres(stack), Repository(toolbox)
     repository.prepare()
     postgres.prepare()
-    backup = datetime.now(UTC).strftime(TIME)
+    backup = datetime.now(timezone.utc).strftime(TIME)
     database = postgres.back_up(backup, kind or _due(postgres, toolbox))
     postgres.forget_gaps()
     point, tables = postgres.mark(f"mindgraph-{backup}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from host.backups import checking, choosing, metrics
 from host.backups.repository import Repository
@@ -48,9 +48,9 @@ def clean(toolbox: Toolbox, journal: Journal) -> None:
 def rehearse(toolbox: Toolbox, journal: Journal) -> Report:
     """Restores into volumes of another project, compares, and removes them. Its failures are in
     the report and in the metrics."""
-    report = Report(began=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
+    report = Report(began=datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"))
     started = time.monotonic()
-    generation = _generation(toolbox, datetime.now(UTC).strftime("-%Y%m%dT%H%M%SZ"))
+    generation = _generation(toolbox, datetime.now(timezone.utc).strftime("-%Y%m%dT%H%M%SZ"))
     journal.note(**{UNFINISHED: generation.name})
     try:
         _compare(toolbox, generation, report)

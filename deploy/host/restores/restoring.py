@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 
 from host import output
 from host.backups import checking
@@ -43,7 +43,7 @@ def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) ->
         # The log goes on after the target; where it seems to end before, it has a gap.
         target = dataclasses.replace(target, at=None)
     before = Generation(toolbox.project, stack.settings().get(SETTING, ""))
-    made = Generation(toolbox.project, datetime.now(UTC).strftime("-%Y%m%dT%H%M%SZ"))
+    made = Generation(toolbox.project, datetime.now(timezone.utc).strftime("-%Y%m%dT%H%M%SZ"))
     journal.note(**{UNFINISHED: made.name})
     try:
         filling.fill(toolbox, repository, target, made, beside=True)
