@@ -12,6 +12,7 @@ from .stacks import CHECKOUT
 # What Compose and the builds read.
 PARTS = (
     ".dockerignore",
+    ".env.example",
     "Makefile",
     "app",
     "compose.prod.yaml",

@@ -23,7 +23,8 @@ from .stacks import image_namespace
 
 BUILD = Path(__file__).with_name("machine")
 SOCKET = Path("/run/docker.sock")
-PATIENCE_S = 120.0
+# Long, because two cores may be shared with much else.
+PATIENCE_S = 300.0
 
 
 class Machine:
