@@ -13,7 +13,7 @@ export IMAGES
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- The stack ---
 
@@ -23,6 +23,14 @@ up: engine env images ## start the whole stack; sets up all that it needs
 
 up-prod: engine env-prod images ## the same for a server: TLS, limits, secrets as files
 	@bash docker/up.sh
+
+.PHONY: upgrade rollback
+upgrade: engine made-env images ## on a server: build, back up, migrate, and replace the app with no request lost
+	@bash docker/up.sh --build-only
+	@deploy/mindgraph upgrade $(ARGS)
+
+rollback: made-env ## on a server: back to the images before the last upgrade
+	@deploy/mindgraph rollback
 
 down: made-env ## stop the stack; the data is kept
 	@$(COMPOSE) down --remove-orphans
@@ -46,6 +54,13 @@ doctor: made-env ## look at the machine and every service for what is wrong
 
 psql: made-env ## the database's own shell, as the owner of the tables
 	@bash docker/psql.sh
+
+.PHONY: install-systemd uninstall-systemd
+install-systemd: ## on a server: start the stack at each boot; timers for backups and checks (root)
+	@bash deploy/install.sh
+
+uninstall-systemd: ## stop the stack and take its units away again; the data is kept (root)
+	@bash deploy/install.sh remove
 
 .PHONY: import-sqlite adopt-documents export-sqlite
 import-sqlite: engine env build ## move a SQLite file into the stack: make import-sqlite FROM=FILE [ARGS=--dry-run]
@@ -81,7 +96,7 @@ build-all: export COMPOSE_FILE := compose.yaml:compose.prod.yaml
 build-all: export COMPOSE_PROFILES := metrics
 build-all: build ## build the images of this checkout, and those that only production has
 
-.PHONY: bench-start bench-usage bench-import bench-knowledge
+.PHONY: bench-start bench-usage bench-import bench-knowledge bench-restore
 bench-start: venv build ## how long the stack takes to start, beside the bare servers
 	@.venv/bin/python -m benchmarks.start_times
 
@@ -93,6 +108,9 @@ bench-import: venv build ## how long the import of a big SQLite file takes, besi
 
 bench-knowledge: venv build ## how fast two thousand pages are searchable, and how well (Debian 12, an hour)
 	@.venv/bin/python -m benchmarks.knowledge
+
+bench-restore: venv build-all ## how long a restore of two gigabytes takes, and what is lost with a disk
+	@.venv/bin/python -m benchmarks.restore_times
 
 # --- Without Docker ---
 

@@ -32,7 +32,7 @@ shell_scripts() {
 }
 
 check_shell() {
-    shell_scripts | xargs -0 "$bin/shellcheck"
+    shell_scripts | xargs -0 "$bin/shellcheck" --external-sources
 }
 
 check_line_ends() {

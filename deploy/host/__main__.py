@@ -16,9 +16,15 @@ COMMANDS: dict[str, str] = {
     "alerts": "show what Prometheus finds wrong",
     "backup": "back up the whole stack while it serves",
     "backups": "list the backups, or verify one",
+    "check": "look for certificates that run out, old images, and what doctor finds",
     "doctor": "look at this machine, the stack and the app for what is wrong, and how to mend it",
     "rehearse-restore": "bring the newest backup back where nobody uses it, and compare",
+    "report-unit": "tell the journal, metrics and a hook how a unit of systemd ended",
     "restore": "bring a backup back, up to a moment, beside the data in use",
+    "rollback": "go back to the images before the last upgrade, with no request lost",
+    "start": "start the stack and wait until it is healthy; builds nothing",
+    "stop": "stop the stack in order; the data is kept",
+    "upgrade": "back up, migrate, and go to the images that are here now, with no request lost",
 }
 FAILED = 1
 INTERRUPTED = 130

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import subprocess
+from typing import Any
 
 from .stacks import CHECKOUT, Stack, bare_environment
 
+REPOSITORY = "/var/lib/pgbackrest"
 SUMS = ("mindgraph-tables", "/var/run/postgresql")
 
 
@@ -58,8 +60,8 @@ def sums(stack: Stack) -> str:
 
 
 def volumes(stack: Stack) -> set[str]:
-    label = f"label=com.docker.compose.project={stack.project}"
-    return {str(one.name) for one in stack.engine.volumes.list(filters={"label": [label]})}
+    filters: Any = {"label": f"com.docker.compose.project={stack.project}"}
+    return {str(one.name) for one in stack.engine.volumes.list(filters=filters)}
 
 
 def as_superuser(stack: Stack, statement: str) -> str:
@@ -71,3 +73,19 @@ def as_superuser(stack: Stack, statement: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+def in_repository(stack: Stack, script: str) -> str:
+    """What a shell says that may do anything with the folder of the backups, in which it begins."""
+    said: bytes = stack.engine.containers.run(
+        f"{stack.env['IMAGE_NAMESPACE']}-postgres",
+        ["-c", f"set -e; cd {REPOSITORY}; {script}"],
+        entrypoint=["bash"],
+        environment={"BACKUP_KEY": stack.env["BACKUP_KEY"]},
+        labels={"com.docker.compose.project": stack.project},
+        network_mode="none",
+        remove=True,
+        user="0",
+        volumes={f"{stack.project}_backups": {"bind": REPOSITORY, "mode": "rw"}},
+    )
+    return said.decode()

@@ -12,9 +12,12 @@ from .stacks import CHECKOUT
 # What Compose and the builds read.
 PARTS = (
     ".dockerignore",
+    "Makefile",
     "app",
+    "compose.prod.yaml",
     "compose.yaml",
     "db",
+    "deploy",
     "docker",
     "pyproject.toml",
     "requirements.lock",

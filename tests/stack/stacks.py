@@ -231,6 +231,13 @@ class Stack:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def sql_inside(self, statement: str) -> str:
+        """As the superuser, which only the container's own user may be."""
+        command = ("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--username", "postgres")
+        done = self.run_in("postgres", *command, "--dbname", "mindgraph", "--command", statement)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
     def readiness(self) -> dict[str, Any]:
         """The answer of /readyz, or {} while there is none."""
         with contextlib.suppress(httpx.TransportError, json.JSONDecodeError):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from . import backups
+from . import backups, leftovers
 from .stacks import PRODUCTION, Stack, running
 
 NOTES = "CREATE TABLE IF NOT EXISTS notes (id serial PRIMARY KEY, text text)"
@@ -132,18 +132,13 @@ DAMAGES = {
 def test_a_damaged_backup_is_refused_and_touches_nothing(stack: Stack, damage: str) -> None:
     backups.succeed(stack, "backup", "--full")
     before, rows = backups.volumes(stack), backups.sums(stack)
-    folder = "/var/lib/pgbackrest"
-    keep = f"rm -rf /tmp/kept; cp -a {folder} /tmp/kept"
-    script = f"set -e; {keep}; cd {folder}; {damage}"
-    done = stack.container("postgres").exec_run(["bash", "-c", script], user="0", privileged=True)
-    assert done.exit_code == 0, done.output
+    backups.in_repository(stack, f"mkdir .kept; cp -a archive backup restic .kept; {damage}")
     try:
         refused = backups.mindgraph(stack, "restore")
         assert refused.returncode == 1
         assert "damaged" in refused.stderr
     finally:
-        back = f"cp -a /tmp/kept/. {folder}/; rm -rf /tmp/kept"
-        stack.container("postgres").exec_run(["bash", "-c", back], user="0", privileged=True)
+        backups.in_repository(stack, "rm -rf archive backup restic; mv .kept/* .; rm -rf .kept")
     assert backups.volumes(stack) == before
     assert backups.sums(stack) == rows
     assert stack.is_well()
@@ -160,3 +155,71 @@ def test_another_key_is_refused_with_the_reason(stack: Stack) -> None:
     assert done.returncode == 1
     assert "BACKUP_KEY is not the one" in done.stderr
     assert backups.volumes(stack) == before
+
+
+def test_the_rehearsal_compares_and_leaves_nothing(stack: Stack) -> None:
+    backups.succeed(stack, "backup")
+    rows = int(backups.as_superuser(stack, "SELECT count(*) FROM notes"))
+    before = {str(one.name) for one in stack.engine.volumes.list()}
+    report = json.loads(backups.succeed(stack, "rehearse-restore", "--json"))
+    assert report["reason"] == ""
+    assert report["backup"] == newest(stack)["id"]
+    assert report["rows"] > rows
+    made = {str(one.name) for one in stack.engine.volumes.list()} - before
+    assert [name for name in made if stack.project in name] == []
+    metrics = stack.run_in("postgres", "cat", "/var/lib/pgbackrest/metrics/rehearsal.prom").stdout
+    assert "mindgraph_rehearsal_success 1\n" in metrics
+
+
+def test_another_stack_is_made_of_a_backup_beside_the_one_that_runs(stack: Stack) -> None:
+    backups.succeed(stack, "backup")
+    then, project = backups.sums(stack), f"{stack.project}-b"
+    other = Stack(*PRODUCTION)
+    env_file = stack.env_file.with_name(f"{stack.env_file.name}.{project}")
+    try:
+        backups.succeed(stack, "restore", newest(stack)["id"], "--into", project)
+        other.project, other.env_file = project, env_file
+        other.read_settings()
+        assert other.is_well()
+        assert backups.sums(other) == then
+        assert other.env["HTTPS_PORT"] != stack.env["HTTPS_PORT"]
+        assert stack.is_well()
+    finally:
+        leftovers.remove(other.engine, other.folder.with_name(project))
+        with other:
+            pass
+
+
+def test_two_operations_never_run_at_once(stack: Stack) -> None:
+    first = backups.start(stack, "backup")
+    try:
+        stack.wait(stack.env_file.with_name("env.lock").exists, "the first one has begun")
+        stack.wait(lambda: "another backup" in backups.mindgraph(stack, "backup").stderr, "refused")
+    finally:
+        assert first.wait() == 0
+
+
+def test_retention_removes_both_halves_of_a_backup(stack: Stack) -> None:
+    for _ in range(2):
+        backups.succeed(stack, "backup", "--full")
+    stack.set(BACKUP_FULL_KEPT="2")
+    stack.up()
+    backups.succeed(stack, "backup", "--full")
+    listed = json.loads(backups.succeed(stack, "backups", "--json"))
+    assert len(listed) == 2
+    said = backups.in_repository(stack, "mindgraph-restic snapshots --no-lock --json")
+    found = {tag for one in json.loads(said) for tag in one["tags"] if tag[0] == "2"}
+    assert found == {one["id"] for one in listed}
+
+
+def test_after_a_way_back_a_restore_begins_with_a_backup_that_leads_there(stack: Stack) -> None:
+    backups.succeed(stack, "backup")
+    mistake = write(stack, "astray")
+    backups.succeed(stack, "backup")
+    backups.succeed(stack, "restore", "--to-transaction", str(mistake))
+    write(stack, "anew")
+    then = backups.sums(stack)
+    done = backups.mindgraph(stack, "restore")
+    assert done.returncode == 0, done.stderr
+    assert "does not lead there" in done.stderr
+    assert backups.sums(stack) == then

@@ -202,20 +202,12 @@ def test_the_service_reaches_the_database_through_the_pooler_and_over_tls(stack:
     """
     networks = stack.container("pgbouncer").attrs["NetworkSettings"]["Networks"].values()
     addresses = {network["IPAddress"] for network in networks}
-    rows = [line.split("|") for line in inside(stack, statement).splitlines()]
+    rows = [line.split("|") for line in stack.sql_inside(statement).splitlines()]
     assert rows
     for name, version, address in rows:
         assert name.startswith("mindgraph-")
         assert version == "TLSv1.3"
         assert address in addresses
-
-
-def inside(stack: Stack, statement: str) -> str:
-    """As the superuser, which only the container's own user may be."""
-    command = ("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--username", "postgres")
-    done = stack.run_in("postgres", *command, "--dbname", "mindgraph", "--command", statement)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 def connection(stack: Stack, service: str, options: str, statement: str) -> str:
@@ -266,7 +258,7 @@ def test_a_session_through_the_pooler_has_the_limits_of_the_settings(stack: Stac
 def test_the_server_is_sized_by_its_memory(stack: Stack) -> None:
     memory, cores = int(stack.env["POSTGRES_MEMORY_MB"]), int(stack.env["CPU_CORES"])
     shown = {
-        name: inside(stack, f"SELECT setting FROM pg_settings WHERE name = '{name}'")
+        name: stack.sql_inside(f"SELECT setting FROM pg_settings WHERE name = '{name}'")
         for name in ("shared_buffers", "effective_cache_size", "max_parallel_workers", "ssl")
     }
     assert shown == {

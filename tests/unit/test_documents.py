@@ -6,13 +6,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from host.__main__ import COMMANDS as ON_THE_MACHINE
 
 from app.cli.main import COMMANDS
 from tests.places import CHECKOUT
 
 DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").rglob("*.md"))]
 # Made by commands, so never in the repository.
-MADE = {".env", ".venv", "data"}
+MADE = {".env", ".venv", "data", "secrets"}
 
 
 @cache
@@ -47,8 +48,9 @@ def unknown_targets(text: str) -> list[str]:
 
 
 def unknown_commands(text: str) -> list[str]:
+    known = {*COMMANDS, *ON_THE_MACHINE}
     asked = [re.search(r"(?:^|[ /])mindgraph ([a-z][a-z-]*)", code) for code in code_in(text)]
-    return [found[0] for found in asked if found and found[1] not in COMMANDS]
+    return [found[0] for found in asked if found and found[1] not in known]
 
 
 def missing_paths(text: str, folder: Path) -> list[str]:

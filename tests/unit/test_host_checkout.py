@@ -13,6 +13,7 @@ MOUNTS = """\
 proc /proc proc rw 0 0
 C:\\134 /mnt/c 9p rw,noatime,aname=drvfs;path=C:\\ 0 0
 /dev/sdd /srv/a\\040b xfs rw 0 0
+share /srv/share 9p rw 0 0
 """
 
 
@@ -31,9 +32,15 @@ def test_a_checkout_on_a_windows_drive_is_told(root: Path) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "kind"),
-    [("/home/anna/mindgraph", "ext4"), ("/srv/a b/mindgraph", "xfs"), ("/mnt/cow", "ext4")],
+    [
+        ("/home/anna/mindgraph", "ext4"),
+        ("/srv/a b/mindgraph", "xfs"),
+        ("/mnt/cow", "ext4"),
+        # What a virtual machine shares is none of Windows.
+        ("/srv/share/mindgraph", "9p"),
+    ],
 )
-def test_a_checkout_on_a_linux_disk_is_well(root: Path, folder: str, kind: str) -> None:
+def test_a_checkout_on_another_disk_is_well(root: Path, folder: str, kind: str) -> None:
     found = checkout.drive(root, Path(folder))
     assert (found.status, found.seen) == ("ok", f"{folder} ({kind})")
 

@@ -12,7 +12,8 @@ from host.errors import WrongUse
 
 @dataclass(frozen=True)
 class Target:
-    """`exact`: it ends at the backup's own point, where the sums of all tables are known."""
+    """`exact`: it ends at the backup's own point, where the sums of all tables are known. `at`: a
+    time, which is reached at the end of a log that has nothing later."""
 
     manifest: Manifest
     options: tuple[str, ...]
@@ -38,7 +39,7 @@ def find(manifests: Sequence[Manifest], backup: str | None) -> Manifest:
 
 
 def to_backup(manifest: Manifest) -> Target:
-    options = ("--type=name", GO_ON, f"--target={manifest.point.name}")
+    options = ("--type=name", GO_ON, "--target-timeline=current", f"--target={manifest.point.name}")
     return Target(manifest, options, f"backup {manifest.id}", exact=True)
 
 

@@ -26,6 +26,7 @@ def make(stack: Stack, toolbox: Toolbox, kind: str | None) -> Manifest:
     postgres.prepare()
     backup = datetime.now(UTC).strftime(TIME)
     database = postgres.back_up(backup, kind or _due(postgres, toolbox))
+    postgres.forget_gaps()
     point, tables = postgres.mark(f"mindgraph-{backup}")
     # After the point: whatever the database names at the point has been written before, and what
     # it no longer needs is kept for a day.

@@ -80,6 +80,23 @@ class Postgres:
         listed: list[dict[str, Any]] = self.info()["backup"]
         return [one for one in listed if not one["error"]]
 
+    def gaps(self) -> list[str]:
+        """`TIME FILE` of each file of the log that was given up because the archive failed: a
+        restore can't pass it, but for one from a later backup."""
+        script = 'cat "$PGDATA.archive-gaps" 2>/dev/null || true'
+        return self.stack.run_in(SERVICE, "bash", "-c", script).splitlines()
+
+    def forget_gaps(self) -> None:
+        self.stack.run_in(SERVICE, "bash", "-c", 'rm -f "$PGDATA.archive-gaps"')
+
+    def trouble(self) -> str:
+        """Why the archive is behind, or nothing."""
+        query = """SELECT last_failed_wal || ' could not be archived at ' || last_failed_time
+            FROM pg_stat_archiver
+            WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"""
+        options = ("--no-psqlrc", "--no-align", "--tuples-only", "--dbname=mindgraph")
+        return self.stack.run_in(SERVICE, "psql", *options, "--command", query).strip()
+
     def expire(self) -> None:
         """Removes those that BACKUP_FULL_KEPT doesn't keep, and what was archived for them."""
         self._ask("expire")

@@ -7,8 +7,9 @@ import json
 from host import output
 from host.backups import checking, choosing
 from host.backups.manifest import Manifest
+from host.backups.postgres import Postgres
 from host.backups.repository import Repository
-from host.stack import Stack
+from host.stack import ComposeFailed, Stack
 from host.toolbox import Toolbox
 
 
@@ -36,6 +37,23 @@ def run(options: argparse.Namespace) -> None:
         output.say(_line(one))
     if not found:
         output.say("there is no backup yet; make one: mindgraph backup")
+    _warn(Postgres(toolbox.stack))
+
+
+def _warn(postgres: Postgres) -> None:
+    """Of what a restore would lack."""
+    try:
+        gaps, trouble = postgres.gaps(), postgres.trouble()
+    except ComposeFailed:
+        output.complain("the database does not run, so the state of its archive is unknown")
+        return
+    if trouble:
+        output.complain(f"the archive fails, and so changes since then are in one place: {trouble}")
+    if gaps:
+        output.complain(
+            f"the archive was given up at {gaps[0]}, when it had failed for too long: restores "
+            "reach no later time before the next backup; make one: mindgraph backup"
+        )
 
 
 def _line(one: Manifest) -> str:

@@ -1,19 +1,25 @@
 from __future__ import annotations
 
 import argparse
+from typing import Sequence
 
 from host import locking, output
 from host.backups import choosing
 from host.backups.choosing import Target
+from host.backups.manifest import Manifest
 from host.backups.repository import Repository
-from host.restores import restoring
-from host.restores.generations import SETTING
+from host.locking import Journal
+from host.restores import filling, moving, restoring
+from host.restores.generations import SETTING, Generation
 from host.stack import Stack
 from host.toolbox import Toolbox
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("id", nargs="?", help="a backup; alone, to the state that it was made of")
+    parser.add_argument(
+        "--into", metavar="PROJECT", help="a new stack of this name, beside the one that runs"
+    )
     goals = parser.add_mutually_exclusive_group()
     goals.add_argument(
         "--to", metavar="TIME", help="with all that was committed before, as 2026-11-28T08:15:00Z"
@@ -31,8 +37,15 @@ def run(options: argparse.Namespace) -> None:
     with locking.one_at_a_time(stack) as journal:
         toolbox = Toolbox(stack)
         restoring.clean(stack, toolbox, journal)
-        target = _target(options, Repository(toolbox))
-        before = restoring.restore(stack, toolbox, target, journal)
+        found = Repository(toolbox).manifests()
+        target = _target(options, found)
+        if options.into:
+            other = moving.restore_into(stack, toolbox, target, options.into, journal)
+            port = other.settings()["HTTPS_PORT"]
+            output.say(f"{options.into} runs with {target.shown}, at https://localhost:{port}")
+            output.say(f"Its settings are in {other.env_file}; MINDGRAPH_ENV_FILE names it to us.")
+            return
+        before, target = _restore(options, stack, toolbox, found, journal)
     output.say(f"restored to {target.shown}; the stack serves it")
     output.say(
         f"The data as it was is still there. To go back: set {SETTING}={before.name} in "
@@ -41,8 +54,27 @@ def run(options: argparse.Namespace) -> None:
     )
 
 
-def _target(options: argparse.Namespace, repository: Repository) -> Target:
-    found = repository.manifests()
+def _restore(
+    options: argparse.Namespace,
+    stack: Stack,
+    toolbox: Toolbox,
+    found: Sequence[Manifest],
+    journal: Journal,
+) -> tuple[Generation, Target]:
+    """From the newest backup that leads there: one that was made before the database was taken back
+    to an earlier time doesn't."""
+    while True:
+        target = _target(options, found)
+        try:
+            return restoring.restore(stack, toolbox, target, journal), target
+        except filling.OtherHistory:
+            found = [one for one in found if one.id < target.manifest.id]
+            if not found or options.id:
+                raise
+            output.complain(f"backup {target.manifest.id} does not lead there; the one before it")
+
+
+def _target(options: argparse.Namespace, found: Sequence[Manifest]) -> Target:
     if options.to:
         return choosing.to_time(found, options.to, options.id)
     if options.to_transaction:

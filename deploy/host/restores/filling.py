@@ -22,13 +22,19 @@ from host.toolbox import (
     ToolFailed,
 )
 
-# How mindgraph-recover ends when the log ends before the target.
-TOO_SHORT = 4
+# How mindgraph-recover ends when the log ends before the target, and when the changes don't follow
+# from the backup.
+TOO_SHORT, OTHER_HISTORY = 4, 5
 LIVE = "/live"
 
 
 class Wrong(HostError):
     """What was restored is not what it should be; it was removed again."""
+
+
+class OtherHistory(HostError):
+    """From this backup one doesn't get there: the database in use began anew before it was made, or
+    the transaction is not after it. An older one may do."""
 
 
 def fill_postgres(
@@ -42,9 +48,14 @@ def fill_postgres(
     try:
         said = _recover(toolbox, target, target.options, generation, live)
     except ToolFailed as error:
-        # Nothing was committed after the time, so the end of the log is the same moment.
-        if error.ended != TOO_SHORT or target.at is None:
+        if error.ended == OTHER_HISTORY or (error.ended == TOO_SHORT and target.at is None):
+            raise OtherHistory(
+                f"backup {target.manifest.id} does not lead to {target.shown}"
+            ) from error
+        if error.ended != TOO_SHORT:
             raise
+        # A database that is dead committed nothing after the time.
+        output.complain(f"the log ends before {target.shown}; going on to its end")
         generation.remove_one(POSTGRES)
         generation.make(toolbox, [POSTGRES])
         said = _recover(toolbox, target, ("--type=default",), generation, live)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime
 
 from host import output
@@ -11,7 +12,7 @@ from host.backups.postgres import Postgres
 from host.backups.repository import Repository
 from host.errors import HostError
 from host.locking import Journal
-from host.restores import filling, rehearsing, switching
+from host.restores import filling, moving, rehearsing, switching
 from host.restores.generations import SETTING, Generation
 from host.stack import Stack
 from host.toolbox import Toolbox
@@ -24,6 +25,7 @@ def clean(stack: Stack, toolbox: Toolbox, journal: Journal) -> None:
     """Removes what a killed restore left; one that was killed after the switch is complete."""
     toolbox.remove_leftovers()
     rehearsing.clean(toolbox, journal)
+    moving.clean(journal)
     left = journal.read().get(UNFINISHED)
     if left and left != stack.settings().get(SETTING, ""):
         Generation(toolbox.project, left).remove()
@@ -37,7 +39,9 @@ def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) ->
     repository = Repository(toolbox)
     output.complain(f"checking backup {target.manifest.id}")
     checking.check(toolbox, repository, target.manifest)
-    _archive(stack)
+    if _archive(stack):
+        # The log goes on after the target; where it seems to end before, it has a gap.
+        target = dataclasses.replace(target, at=None)
     before = Generation(toolbox.project, stack.settings().get(SETTING, ""))
     made = Generation(toolbox.project, datetime.now(UTC).strftime("-%Y%m%dT%H%M%SZ"))
     journal.note(**{UNFINISHED: made.name})
@@ -55,9 +59,9 @@ def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) ->
     return before
 
 
-def _archive(stack: Stack) -> None:
-    """Of a database that runs, all that was committed until now. A dead one's log is read from
-    its volume."""
+def _archive(stack: Stack) -> bool:
+    """Of a database that runs, all that was committed until now; whether that was so. A dead one's
+    log is read from its volume."""
     script = "SELECT pg_current_xact_id()"
     try:
         # A change after the target: recovery to a time ends when it meets a later one.
@@ -65,6 +69,8 @@ def _archive(stack: Stack) -> None:
         Postgres(stack).archive_all()
     except HostError:
         output.complain("the database or its archive doesn't answer; its volume is read instead")
+        return False
+    return True
 
 
 def _index(stack: Stack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Mapping
 
 import env
 import env_format
@@ -18,16 +19,21 @@ class NotStarted(HostError):
 
 
 def set_generation(stack: Stack, name: str) -> None:
-    """Writes the env file anew in one step, with its owner and mode."""
     text = stack.env_file.read_text(encoding="utf-8", errors="surrogateescape")
-    entries, _ = env_format.scan(text, os.environ)
-    found = [entry for entry in entries if entry.name == SETTING]
-    value = env_format.quote(name) if name else ""
-    if found:
-        text = text[: found[-1].start] + value + text[found[-1].end :]
-    else:
-        text = env.append(text, {SETTING: value})
-    env.write(stack.env_file, text)
+    env.write(stack.env_file, changed(text, {SETTING: name}))
+
+
+def changed(text: str, settings: Mapping[str, str]) -> str:
+    """The text of an env file with these settings, where they stand or else at its end."""
+    for name, value in settings.items():
+        entries, _ = env_format.scan(text, os.environ)
+        written = env_format.quote(value) if value else ""
+        found = [entry for entry in entries if entry.name == name]
+        if found:
+            text = text[: found[-1].start] + written + text[found[-1].end :]
+        else:
+            text = env.append(text, {name: written})
+    return text
 
 
 def switch(stack: Stack, name: str) -> None:

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import argparse
+
+from host import locking, output, releases, rollout
+from host.backups import making
+from host.errors import HostError
+from host.restores import restoring
+from host.stack import Stack
+from host.toolbox import Toolbox
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--no-backup", action="store_true", help="without one before; the last one must do"
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    stack = Stack.here()
+    with locking.one_at_a_time(stack) as journal:
+        toolbox = Toolbox(stack)
+        restoring.clean(stack, toolbox, journal)
+        rollout.clean(stack)
+        before = releases.changed(stack)
+        if not before:
+            output.say("the images that run are those that are here; there is nothing to upgrade")
+            return
+        if not options.no_backup:
+            made = making.make(stack, toolbox, None)
+            output.say(f"backup {made.id} is made")
+        _upgrade(stack, before)
+    output.say("upgraded; to go back: mindgraph rollback")
+    others = sorted(releases.changed(stack))
+    if others:
+        output.say(
+            f"These changed as well, and restarting them takes some seconds: {', '.join(others)}. "
+            "At a quiet time: docker compose up --detach --wait"
+        )
+
+
+def _upgrade(stack: Stack, before: dict[str, str]) -> None:
+    try:
+        output.say("bringing the database to the new release's schema")
+        stack.compose("run", "--rm", "--no-deps", "--no-TTY", "app", "mindgraph", "init-db")
+        rollout.replace_app(stack)
+    except HostError as error:
+        releases.use(before)
+        rollout.clean(stack)
+        stack.compose(
+            *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--wait"),
+            *("app", "worker"),
+        )
+        raise HostError(f"{error}\nThe release before is back and serves.") from error
+    releases.keep(before)
