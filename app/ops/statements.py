@@ -34,8 +34,7 @@ class NoStatistics(Conflict):
 
 
 class ExtensionMissing(Conflict):
-    """pg_stat_statements is missing; put it into shared_preload_libraries, restart the database,
-    and run CREATE EXTENSION pg_stat_statements as its superuser."""
+    """pg_stat_statements is missing; load it (shared_preload_libraries), and CREATE EXTENSION it."""
 
 
 class StatementsHidden(Conflict):

@@ -73,5 +73,12 @@ def test_many_of_them_are_counted(tmp_path: Path) -> None:
     assert checkout.line_ends(tmp_path).seen == "CRLF in db/0.sql, db/1.sql, db/2.sql and 2 more"
 
 
+def test_what_is_no_text_has_no_line_ends(tmp_path: Path) -> None:
+    compiled = tmp_path / "docker" / "__pycache__" / "settings.pyc"
+    compiled.parent.mkdir(parents=True)
+    compiled.write_bytes(b"\xa7\r\r\n\0\0\0")
+    assert checkout.line_ends(tmp_path).status == "ok"
+
+
 def test_this_checkout_has_none() -> None:
     assert checkout.line_ends(CHECKOUT).status == "ok"

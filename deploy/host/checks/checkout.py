@@ -58,6 +58,7 @@ def _wrong(checkout: Path) -> Iterator[Path]:
         for file in (checkout / folder).rglob("*"):
             if file.is_file() and not file.is_symlink():
                 with file.open("rb") as opened:
-                    first = opened.readline(512)
-                if first.endswith(b"\r\n"):
+                    beginning = opened.read(512)
+                # What Python compiles has any bytes.
+                if b"\0" not in beginning and beginning.partition(b"\n")[0].endswith(b"\r"):
                     yield file
