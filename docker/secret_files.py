@@ -87,11 +87,13 @@ def read(name: str, settings: dict[str, str]) -> bytes:
         ) from error
 
 
-def make(env_file: Path, folder: Path) -> None:
+def make(env_file: Path) -> None:
+    """Into the folder that SECRETS_DIR names. Raises Refusal."""
     try:
         settings = parse(env_file.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, Malformed) as error:
         raise Refusal(f"{env_file} can't be read: {error}") from error
+    folder = CHECKOUT / (settings.get("SECRETS_DIR") or "secrets")
     wanted = "".join(lines(settings))
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     image = settings.get("IMAGE_NAMESPACE") or settings["COMPOSE_PROJECT_NAME"]
@@ -117,11 +119,10 @@ def make(env_file: Path, folder: Path) -> None:
 
 
 def main() -> int:
-    """Takes the env file and the folder, or this checkout's."""
-    given = [Path(os.path.realpath(one)) for one in sys.argv[1:]]
-    env_file, folder = given or (CHECKOUT / ".env", CHECKOUT / "secrets")
+    """Takes an env file, or this checkout's."""
+    env_file = Path(os.path.realpath(sys.argv[1])) if sys.argv[1:] else CHECKOUT / ".env"
     try:
-        make(env_file, folder)
+        make(env_file)
     except Refusal as refusal:
         print(refusal, file=sys.stderr)
         return 1

@@ -34,7 +34,7 @@ class NoStatistics(Conflict):
 
 
 class ExtensionMissing(Conflict):
-    """pg_stat_statements is missing; load it (shared_preload_libraries), and CREATE EXTENSION it."""
+    """pg_stat_statements is missing; the superuser loads it and runs CREATE EXTENSION."""
 
 
 class StatementsHidden(Conflict):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
 from typing import Any
 
 import secret_files
@@ -72,9 +71,8 @@ def containers(stack: Stack) -> list[dict[str, Any]]:
 
 
 def _refresh_secrets(stack: Stack) -> None:
-    folder = Path(stack.settings().get("SECRETS_DIR") or "secrets")
     try:
-        secret_files.make(stack.env_file, stack.folder / folder)
+        secret_files.make(stack.env_file)
     except secret_files.Refusal as refusal:
         raise HostError(str(refusal)) from refusal
 

@@ -173,7 +173,7 @@ class Stack:
         if not self.is_production:
             return
         script = str(self.checkout / "docker" / "secret_files.py")
-        command = [sys.executable, script, str(self.env_file), self.env["SECRETS_DIR"]]
+        command = [sys.executable, script, str(self.env_file)]
         done = subprocess.run(command, capture_output=True, check=False, encoding="utf-8")
         if done.returncode:
             raise StackFailed(done.stderr)

@@ -90,7 +90,7 @@ def _make_secrets(other: Stack) -> None:
     if "compose.prod.yaml" not in settings.get("COMPOSE_FILE", ""):
         return
     try:
-        secret_files.make(other.env_file, (other.folder / settings["SECRETS_DIR"]).resolve())
+        secret_files.make(other.env_file)
     except secret_files.Refusal as error:
         raise HostError(str(error)) from error
 
