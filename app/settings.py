@@ -81,7 +81,6 @@ class Settings(BaseModel):
     app_port: int = Field(8000, ge=0, le=65535)
     backup_report: Path | None = None
     data_dir: Path = Path("data")
-    drain_file: Path | None = None
     environment: Annotated[
         Literal["development", "production", "test"], BeforeValidator(_lower)
     ] = "development"

@@ -23,14 +23,10 @@ async def get_services(request: Request) -> checks.Services:
 ServicesOf = Annotated[checks.Services, Depends(get_services)]
 
 
-@router.get("/healthz", responses={503: {"model": Alive}})
-async def alive(request: Request, response: Response) -> Alive:
-    """The process answers; nothing else is asked. 503 while a proxy should use another one."""
-    drain = request.app.state.settings.drain_file
-    is_draining = drain is not None and drain.exists()
-    if is_draining:
-        response.status_code = 503
-    return Alive(status="draining" if is_draining else "ok", version=app.__version__)
+@router.get("/healthz")
+async def alive() -> Alive:
+    """The process answers; nothing else is asked."""
+    return Alive(status="ok", version=app.__version__)
 
 
 @router.get("/readyz", responses={503: {"model": Readiness}})

@@ -1,8 +1,7 @@
 """Replaces the app's container while the proxy goes on serving.
 
-Another container of the app is started beside it, as `PROJECT-app-next`, which the proxy knows as
-well. Whichever is to be stopped says so to the proxy before, by its /healthz, so that no request is
-on its way to a container that ends.
+Another container of the app is started beside it, as `PROJECT-app-next`. While a file is there in
+the proxy's memory, all requests go to that one, and none is on its way to a container that ends.
 """
 
 from __future__ import annotations
@@ -16,11 +15,12 @@ from host import engine, output
 from host.errors import HostError
 from host.stack import Stack
 
-# The proxy asks every 2 seconds, and waits 5 for an answer.
-NOTICED_S = 8.0
+# From when the proxy has chosen a container until it has reached it.
+CHOSEN_S = 2.0
 PATIENCE_S = 180.0
 GRACE_S = 30
-DRAIN = "/tmp/draining"  # noqa: S108  # the container's own; DRAIN_FILE in compose.prod.yaml
+# In the proxy's container; see docker/proxy/Caddyfile.
+USE_NEXT = "/tmp/caddy/use-next"  # noqa: S108
 
 
 class NotHealthy(HostError):
@@ -34,8 +34,8 @@ def replace_app(stack: Stack) -> None:
         NotHealthy: nothing has changed for those who use the service.
         ComposeFailed: the new container beside still serves.
     """
-    following = f"{stack.project}-app-next"
     clean(stack)
+    following = _following(stack)
     output.say("starting the new release beside the one that serves")
     stack.compose("run", "--detach", "--no-deps", "--name", following, "app")
     try:
@@ -43,39 +43,45 @@ def replace_app(stack: Stack) -> None:
     except NotHealthy:
         _remove(following)
         raise
-    _hand_over(stack.compose("ps", "--quiet", "app").split())
+    _choose(stack, "touch")
     _up(stack, "app")
-    time.sleep(NOTICED_S)
-    _hand_over([following])
-    engine.run("stop", f"--time={GRACE_S}", following)
-    _remove(following)
+    _choose(stack, "rm", "-f")
+    _end(following)
     _up(stack, "worker")
 
 
 def clean(stack: Stack) -> None:
-    """Ends what a killed run left; it may be what serves, so first the app itself must."""
-    following = f"{stack.project}-app-next"
+    """Ends what a killed run left. It may be what serves, so first the app itself must be well."""
+    following = _following(stack)
     if _state(following) is None:
         return
-    _up(stack, "app")
-    time.sleep(NOTICED_S)
-    _hand_over([following])
-    engine.run("stop", f"--time={GRACE_S}", following)
-    _remove(following)
+    # As it is: to make it anew, or from another image, would be a gap.
+    _up(stack, "app", "--no-recreate")
+    _choose(stack, "rm", "-f")
+    _end(following)
 
 
-def _up(stack: Stack, service: str) -> None:
+def _following(stack: Stack) -> str:
+    return f"{stack.project}-app-next"
+
+
+def _up(stack: Stack, service: str, *options: str) -> None:
     stack.compose(
-        *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--wait", service)
+        *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--wait"),
+        *options,
+        service,
     )
 
 
-def _hand_over(containers: list[str]) -> None:
-    """Returns when the proxy has stopped sending requests there."""
-    for one in containers:
-        # One that has ended by itself serves nobody.
-        subprocess.run(["docker", "exec", one, "touch", DRAIN], capture_output=True, check=False)
-    time.sleep(NOTICED_S)
+def _choose(stack: Stack, *command: str) -> None:
+    """Returns when no request goes any more to where they went before."""
+    stack.run_in("proxy", *command, USE_NEXT)
+    time.sleep(CHOSEN_S)
+
+
+def _end(container: str) -> None:
+    engine.run("stop", f"--time={GRACE_S}", container)
+    _remove(container)
 
 
 def _require_healthy(container: str) -> None:

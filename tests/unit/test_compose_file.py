@@ -23,7 +23,6 @@ NOT_HANDED_ON = {
     "DATABASE_OWNER_PASSWORD": "only for who changes the schema, which is the app at its start",
     "DATABASE_OWNER_URL": "another database than the stack's",
     "DATABASE_URL": "another database than the stack's",
-    "DRAIN_FILE": "production replaces the app's container without a gap",
     "QDRANT_PATH": "the engine in the process; the stack has a server",
     "REVISION": "baked into the image",
 }
