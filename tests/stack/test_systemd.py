@@ -328,7 +328,7 @@ def test_the_log_is_rotated(server: Server) -> None:
 def test_nothing_is_left_after_the_removal_but_the_data(server: Server) -> None:
     machine, stack = server
     machine.shell("rm -rf /etc/mindgraph /etc/systemd/system/mindgraph*.d/test.conf /srv/other")
-    machine.shell("rmdir /etc/systemd/system/mindgraph-backup.*.d")
+    machine.shell("rm -rf /etc/systemd/system/mindgraph-backup.*.d")
     machine.shell("make uninstall-systemd")
     left = machine.shell(
         "find / -xdev -not -path '/proc/*' -not -path '/var/log/journal/*' -name '*mindgraph*'"
