@@ -27,8 +27,12 @@ class NotHealthy(HostError):
     """The new container doesn't become healthy; the old one serves on."""
 
 
-def replace_app(stack: Stack) -> None:
+def replace_app(stack: Stack, patience_s: float = PATIENCE_S) -> None:
     """The app's container and then the worker's, by the images that their names mean now.
+
+    Args:
+        stack: which runs.
+        patience_s: how long the new container has to become healthy.
 
     Raises:
         NotHealthy: nothing has changed for those who use the service.
@@ -39,7 +43,7 @@ def replace_app(stack: Stack) -> None:
     output.say("starting the new release beside the one that serves")
     stack.compose("run", "--detach", "--no-deps", "--name", following, "app")
     try:
-        _require_healthy(following)
+        _require_healthy(following, patience_s)
     except NotHealthy:
         _remove(following)
         raise
@@ -84,8 +88,8 @@ def _end(container: str) -> None:
     _remove(container)
 
 
-def _require_healthy(container: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def _require_healthy(container: str, patience_s: float) -> None:
+    deadline = time.monotonic() + patience_s
     while True:
         state = _state(container) or {}
         health = state.get("Health", {}).get("Status")

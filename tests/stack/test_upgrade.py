@@ -142,7 +142,7 @@ def test_a_broken_release_is_taken_back_and_no_request_fails(
     old = running(stack, "app")
     release(stack, tmp_path, last)
     with loaded(stack) as load:
-        done = backups.mindgraph(stack, "upgrade", "--no-backup")
+        done = backups.mindgraph(stack, "upgrade", "--no-backup", "--patience", "60")
         assert done.returncode == 1, done.stdout + done.stderr
         assert "The release before is back and serves." in done.stderr
     require_none_lost(stack, load)

@@ -14,6 +14,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-backup", action="store_true", help="without one before; the last one must do"
     )
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        default=rollout.PATIENCE_S,
+        help=f"how long the new release has to become healthy ({rollout.PATIENCE_S:.0f})",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -29,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
         if not options.no_backup:
             made = making.make(stack, toolbox, None)
             output.say(f"backup {made.id} is made")
-        _upgrade(stack, before)
+        _upgrade(stack, before, options.patience)
     output.say("upgraded; to go back: mindgraph rollback")
     others = sorted(releases.changed(stack))
     if others:
@@ -39,11 +46,11 @@ def run(options: argparse.Namespace) -> None:
         )
 
 
-def _upgrade(stack: Stack, before: dict[str, str]) -> None:
+def _upgrade(stack: Stack, before: dict[str, str], patience_s: float) -> None:
     try:
         output.say("bringing the database to the new release's schema")
         stack.compose("run", "--rm", "--no-deps", "--no-TTY", "app", "mindgraph", "init-db")
-        rollout.replace_app(stack)
+        rollout.replace_app(stack, patience_s)
     except HostError as error:
         releases.use(before)
         rollout.clean(stack)
