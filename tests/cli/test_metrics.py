@@ -29,7 +29,7 @@ def environment(settings: Settings, folder: Path, **changes: object) -> dict[str
 
 
 def read(url: str) -> dict[str, dict[str, float]]:
-    """Values by their name and then by their labels' values."""
+    """Values by their name and then by their labels' values, in the order of the labels' names."""
     headers = {"authorization": f"Bearer {TOKEN}"}
     answer = httpx.get(f"{url}/metrics", headers=headers, trust_env=False, timeout=30)
     assert answer.status_code == 200, answer.text
@@ -117,7 +117,7 @@ def test_a_worker_tells_its_own_to_who_has_the_token(settings: Settings, tmp_pat
         worker.wait_for("worker is ready")
         url = f"http://{HOST}:{port}"
         commands.wait_until(
-            lambda: "clean_knowledge,done" in read(url).get("mindgraph_jobs_total", {}),
+            lambda: "done,clean_knowledge" in read(url).get("mindgraph_jobs_total", {}),
             "a regular job is done",
         )
         found = read(url)
