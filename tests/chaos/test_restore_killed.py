@@ -20,7 +20,7 @@ INSERT = "INSERT INTO notes (text) VALUES ('{}') RETURNING pg_current_xact_id()"
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with running(*PRODUCTION) as stack:
-        backups.as_superuser(stack, "CREATE TABLE notes (id serial PRIMARY KEY, text text)")
+        stack.sql_inside("CREATE TABLE notes (id serial PRIMARY KEY, text text)")
         backups.succeed(stack, "backup")
         yield stack
 
@@ -50,7 +50,7 @@ class Load:
             number += 1
             with self.pause:
                 try:
-                    backups.as_superuser(self._stack, INSERT.format(f"n{number}"))
+                    self._stack.sql_inside(INSERT.format(f"n{number}"))
                 except (AssertionError, StackFailed, OSError):
                     # The database is away.
                     time.sleep(0.05)
@@ -59,7 +59,7 @@ class Load:
 
 
 def rows(stack: Stack) -> set[str]:
-    return set(backups.as_superuser(stack, "SELECT text FROM notes").split())
+    return set(stack.sql_inside("SELECT text FROM notes").split())
 
 
 def test_a_database_killed_under_load_comes_back_to_just_before_a_mistake(stack: Stack) -> None:
@@ -68,7 +68,7 @@ def test_a_database_killed_under_load_comes_back_to_just_before_a_mistake(stack:
         with load.pause:
             before = list(load.acknowledged)
             then = backups.sums(stack)
-            mistake = backups.as_superuser(stack, INSERT.format("mistake"))
+            mistake = stack.sql_inside(INSERT.format("mistake"))
         time.sleep(random.uniform(0, 2))
         database = stack.container("postgres")
         kills.kill_and_wait_for_restart(stack, "postgres", kills.main_process_of(database))
@@ -95,7 +95,7 @@ def test_a_restore_that_is_killed_leaves_a_stack_that_serves_and_the_next_one_wo
     stack: Stack,
 ) -> None:
     backups.succeed(stack, "backup")
-    backups.as_superuser(stack, INSERT.format("newer"))
+    stack.sql_inside(INSERT.format("newer"))
     then, data = backups.sums(stack), stack.env.get("DATA_GENERATION")
     known = backups.volumes(stack)
     for _ in range(4):

@@ -64,17 +64,6 @@ def volumes(stack: Stack) -> set[str]:
     return {str(one.name) for one in stack.engine.volumes.list(filters=filters)}
 
 
-def as_superuser(stack: Stack, statement: str) -> str:
-    """Inside of the container, where alone it may come in."""
-    done = stack.run_in(
-        "postgres",
-        *("psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only"),
-        *("--dbname", "mindgraph", "--command", statement),
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
 def in_repository(stack: Stack, script: str) -> str:
     """What a shell says that may do anything with the folder of the backups, in which it begins."""
     said: bytes = stack.engine.containers.run(

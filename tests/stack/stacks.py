@@ -233,8 +233,11 @@ class Stack:
 
     def sql_inside(self, statement: str) -> str:
         """As the superuser, which only the container's own user may be."""
-        command = ("psql", "--no-psqlrc", "--no-align", "--tuples-only", "--username", "postgres")
-        done = self.run_in("postgres", *command, "--dbname", "mindgraph", "--command", statement)
+        done = self.run_in(
+            "postgres",
+            *("psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only"),
+            *("--username", "postgres", "--dbname", "mindgraph", "--command", statement),
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 

@@ -17,18 +17,18 @@ NOTES = "CREATE TABLE IF NOT EXISTS notes (id serial PRIMARY KEY, text text)"
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     with running(*PRODUCTION) as stack:
-        backups.as_superuser(stack, NOTES)
+        stack.sql_inside(NOTES)
         yield stack
 
 
 def write(stack: Stack, text: str) -> int:
     """Commits a row, and returns the number of the transaction."""
     statement = f"INSERT INTO notes (text) VALUES ('{text}') RETURNING pg_current_xact_id()"
-    return int(backups.as_superuser(stack, statement))
+    return int(stack.sql_inside(statement))
 
 
 def notes(stack: Stack) -> list[str]:
-    return backups.as_superuser(stack, "SELECT text FROM notes ORDER BY id").split()
+    return stack.sql_inside("SELECT text FROM notes ORDER BY id").split()
 
 
 def newest(stack: Stack) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def test_a_restore_goes_to_a_time_also_when_nothing_happened_since(stack: Stack)
     backups.succeed(stack, "backup")
     write(stack, "kept")
     now = "SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
-    time = backups.as_superuser(stack, now)
+    time = stack.sql_inside(now)
     then = backups.sums(stack)
     backups.succeed(stack, "restore", "--to", time)
     assert backups.sums(stack) == then
@@ -159,7 +159,7 @@ def test_another_key_is_refused_with_the_reason(stack: Stack) -> None:
 
 def test_the_rehearsal_compares_and_leaves_nothing(stack: Stack) -> None:
     backups.succeed(stack, "backup")
-    rows = int(backups.as_superuser(stack, "SELECT count(*) FROM notes"))
+    rows = int(stack.sql_inside("SELECT count(*) FROM notes"))
     before = {str(one.name) for one in stack.engine.volumes.list()}
     report = json.loads(backups.succeed(stack, "rehearse-restore", "--json"))
     assert report["reason"] == ""
