@@ -97,7 +97,7 @@ CASES: dict[str, Case] = {
     "DatabaseDeadlocks": growing('pg_stat_database_deadlocks{datname="mindgraph"}', 1, 0.1),
     "DiskFilling": Case(disk(10), disk(40)),
     "DiskFull": Case(disk(10) | disk(3, of="database"), disk(10) | disk(10, of="database")),
-    "DatabaseReadOnly": steady("pg_settings_default_transaction_read_only", 1, 0),
+    "DatabaseReadOnly": steady("mindgraph_database_read_only", 1, 0),
     "RedisDown": Case(
         {"redis_up": "0x400", 'up{job="redis"}': "1x400"},
         {"redis_up": "1x400", 'up{job="redis"}': "1x400"},
