@@ -256,6 +256,22 @@ def test_a_report_that_is_none_counts_as_no_backup(reported: Service, text: str)
     assert "mindgraph_backup_last_timestamp_seconds" not in names(read(reported.browser()))
 
 
+def test_what_others_tell_beside_the_report_is_handed_on(reported: Service) -> None:
+    report = reported.settings.backup_report
+    assert report
+    (report.parent / "rehearsal.prom").write_text(
+        "# TYPE mindgraph_rehearsal_x gauge\nmindgraph_rehearsal_x 7\n"
+    )
+    (report.parent / "spoilt.prom").write_text("this is {no metric")
+    samples = read(reported.browser())
+    assert value(samples, "mindgraph_rehearsal_x") == 7
+    assert value(samples, "mindgraph_backup_last_success") == 1
+
+
+def test_a_clock_that_nobody_set_did_not_jump(anybody: Browser) -> None:
+    assert abs(value(read(anybody), "mindgraph_clock_jumped_seconds")) < 60
+
+
 def test_every_metric_has_a_good_name_and_says_what_it_is(anybody: Browser) -> None:
     text = anybody.get("/metrics", headers=bearer(TOKEN)).text
     own = [one for one in text_string_to_metric_families(text) if one.name.startswith("mindgraph")]
