@@ -160,7 +160,14 @@ class Machine:
         for one in wanted:
             if one.setting == HTTPS and one.service in running:
                 address = ANY.get(one.address, one.address)
-                yield certificates.examine(address, one.port, name, datetime.now(timezone.utc))
+                found = certificates.examine(address, one.port, name, datetime.now(timezone.utc))
+                yield certificates.with_refusal(found, self._log_of("proxy"))
+
+    def _log_of(self, service: str) -> str:
+        try:
+            return self.stack.compose("logs", "--no-log-prefix", "--tail", "500", service)
+        except HostError:
+            return ""
 
     def _backup(self, is_running: bool) -> Finding:
         if not is_running and self.production:
