@@ -212,7 +212,8 @@ class Machine:
         for one in ports.published(self.config):
             if one.setting == HTTPS and one.service in self.running:
                 address = ANY.get(one.address, one.address)
-                yield certificates.examine(address, one.port, name, now)
+                found = certificates.examine(address, one.port, name, now)
+                yield certificates.with_refusal(found, self._log_of("proxy"))
         for check, file in INSIDE.items():
             if "pgbouncer" in self.running:
                 text = self._said("pgbouncer", "cat", f"/run/secrets/{file}")
@@ -248,6 +249,12 @@ class Machine:
             return service in containers.running(self._containers())
         except (HostError, OSError):
             return False
+
+    def _log_of(self, service: str) -> str:
+        try:
+            return self.stack.compose("logs", "--no-log-prefix", "--tail", "500", service)
+        except HostError:
+            return ""
 
     def _backups(self) -> Iterator[Finding]:
         if not self.running and self.production:

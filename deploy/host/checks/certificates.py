@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 from datetime import datetime, timedelta
@@ -16,6 +17,8 @@ WARN_PART = 6
 WARN_BEFORE = timedelta(days=14)
 # Of the inside: a start renews them when 30 days are left.
 WARN_INSIDE, FAIL_INSIDE = timedelta(days=21), timedelta(days=7)
+# As the proxy's log puts it.
+REFUSED = "could not get certificate from issuer"
 UTC_TIME, EXPLICIT_0 = 0x17, 0xA0
 
 
@@ -61,6 +64,34 @@ def examine_inside(check: str, text: str, now: datetime) -> Finding:
     if left < FAIL_INSIDE:
         return failure(check, seen, fix)
     return warning(check, seen, fix) if left < WARN_INSIDE else ok(check, seen)
+
+
+def with_refusal(found: Finding, log: str) -> Finding:
+    """What the authority said when it was last asked, in a finding that something is wrong.
+
+    Args:
+        log: the proxy's.
+    """
+    reason = refusal(log)
+    if found.status == "ok" or not reason:
+        return found
+    fix = (
+        "it must find this machine under the site's name, with ports 80 and 443 open; then"
+        " `docker compose restart proxy` asks at once; `docker compose logs proxy` has more"
+    )
+    return found._replace(seen=f"{found.seen}; the authority says: {reason}", fix=fix)
+
+
+def refusal(log: str) -> str:
+    """Nothing where the log has none."""
+    for line in reversed(log.splitlines()):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(told, dict) and told.get("msg") == REFUSED:
+            return str(told.get("error", ""))
+    return ""
 
 
 def _span(left: timedelta) -> str:
