@@ -57,6 +57,7 @@ def test_a_restore_of_a_backup_brings_back_what_was_there_and_keeps_later_files(
 ) -> None:
     write(stack, "before")
     upload(stack, "first")
+    ask_redis(stack, "set", "login:abc", "1", "ex", "5000")
     ask_redis(stack, "set", "session:abc", "1", "ex", "5000")
     ask_redis(stack, "set", "users:1", "1", "ex", "5000")
     backups.succeed(stack, "backup", "--full")
@@ -69,7 +70,9 @@ def test_a_restore_of_a_backup_brings_back_what_was_there_and_keeps_later_files(
     assert backups.sums(stack) == then
     assert notes(stack) == ["before"]
     assert {"first", "second"} <= uploaded(stack)
-    assert ask_redis(stack, "get", "session:abc") == "1"
+    assert ask_redis(stack, "get", "login:abc") == "1"
+    # One that was ended since must not live again.
+    assert ask_redis(stack, "get", "session:abc") == ""
     assert ask_redis(stack, "get", "users:1") == ""
     assert stack.is_well()
 

@@ -15,7 +15,7 @@ from host.backups.choosing import Target
 from host.backups.repository import Repository
 from host.errors import HostError, WrongUse
 from host.locking import Journal
-from host.restores import filling, switching, vectors
+from host.restores import archived, filling, switching, vectors
 from host.restores.generations import SETTING, Generation
 from host.stack import Stack
 from host.toolbox import Toolbox
@@ -37,6 +37,7 @@ def restore_into(
     stack: Stack, toolbox: Toolbox, target: Target, name: str, journal: Journal
 ) -> Stack:
     """Returns the other stack, which runs. Raises HostError, and then there is none."""
+    target = archived.flush(stack, target)
     made, env_file = Generation(name, ""), stack.env_file.with_name(f"{stack.env_file.name}.{name}")
     _require_new(name, env_file, made)
     repository = Repository(toolbox)
@@ -78,6 +79,8 @@ def _settings(stack: Stack, toolbox: Toolbox, name: str) -> str:
     settings = {
         # Two databases must not share the points of a Qdrant elsewhere.
         "BUNDLED_QDRANT": "",
+        # Nor may it add to the backups of the other, or make room there for its own.
+        "BACKUP_S3_BUCKET": "",
         "COMPOSE_PROJECT_NAME": name,
         "IMAGE_NAMESPACE": images,
         "PUBLIC_BIND": "127.0.0.1",

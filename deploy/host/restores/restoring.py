@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime, timezone
 
 from host import output
 from host.backups import checking
 from host.backups.choosing import Target
-from host.backups.postgres import Postgres
 from host.backups.repository import Repository
 from host.errors import HostError
 from host.locking import Journal
-from host.restores import filling, moving, rehearsing, switching, vectors
+from host.restores import archived, filling, moving, rehearsing, switching, vectors
+from host.restores.filling import Filled
 from host.restores.generations import SETTING, Generation
 from host.stack import Stack
 from host.toolbox import Toolbox
@@ -35,14 +34,15 @@ def clean(stack: Stack, toolbox: Toolbox, journal: Journal) -> None:
         Generation(toolbox.project, left).remove()
 
 
-def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) -> Generation:
-    """Returns what was used before. Raises HostError, and then the stack has the data it had."""
+def restore(
+    stack: Stack, toolbox: Toolbox, target: Target, journal: Journal
+) -> tuple[Generation, Filled]:
+    """Returns what was used before, and what is used now. Raises HostError, and then the stack has
+    the data it had."""
     repository = Repository(toolbox)
     output.complain(f"checking backup {target.manifest.id}")
     checking.check(toolbox, repository, target.manifest)
-    if _archive(stack):
-        # The log goes on after the target; where it seems to end before, it has a gap.
-        target = dataclasses.replace(target, at=None)
+    target = archived.flush(stack, target)
     before = Generation(toolbox.project, stack.settings().get(SETTING, ""))
     made = Generation(toolbox.project, datetime.now(timezone.utc).strftime("-%Y%m%dT%H%M%SZ"))
     journal.note(**{UNFINISHED: made.name})
@@ -63,18 +63,4 @@ def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) ->
     if not toolbox.is_bundled("qdrant"):
         vectors.require_elsewhere(stack, toolbox, repository, target, filled.index)
     vectors.settle(stack, filled.vectors.reason)
-    return before
-
-
-def _archive(stack: Stack) -> bool:
-    """Of a database that runs, all that was committed until now; whether that was so. A dead one's
-    log is read from its volume."""
-    script = "SELECT pg_current_xact_id()"
-    try:
-        # A change after the target: recovery to a time ends when it meets a later one.
-        stack.run_in("postgres", "psql", "--quiet", "--dbname", "postgres", "--command", script)
-        Postgres(stack).archive_all()
-    except HostError:
-        output.complain("the database or its archive doesn't answer; its volume is read instead")
-        return False
-    return True
+    return before, filled
