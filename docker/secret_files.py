@@ -50,9 +50,9 @@ OF_SERVICES = {
     "redis-exporter": (59000, ("REDIS_PASSWORD", "REDIS_URL")),
     "worker": (10001, APP),
 }
-# What the proxy reads where the site has a certificate of its own.
+# What the proxy reads where the site's certificate, or the authority that signs it, is one's own.
 PROXY = 10002
-SITE_FILES = {"site.crt": "TLS_CERTIFICATE", "site.key": "TLS_KEY"}
+SITE_FILES = {"acme.crt": "TLS_ACME_CA", "site.crt": "TLS_CERTIFICATE", "site.key": "TLS_KEY"}
 
 
 class Refusal(Exception):

@@ -24,6 +24,7 @@ from typing import IO, Any
 import docker
 from docker import DockerClient
 from docker.errors import APIError, NotFound
+from docker.models.networks import Network
 
 HOME = Path(tempfile.gettempdir()) / f"mindgraph-stacks-{os.getuid()}"
 PREFIX = "mg-test-"
@@ -53,7 +54,7 @@ def remove(engine: DockerClient, folder: Path) -> None:
     for volume in engine.volumes.list(filters=filters):
         _surely(lambda it=volume: it.remove(force=True))
     for network in engine.networks.list(filters=filters):
-        _surely(network.remove)
+        _surely(lambda it=network: _cut(it))
     for image in engine.images.list(filters={"reference": f"{folder.name}-*"}):
         for tag in image.tags:
             if tag.startswith(f"{folder.name}-"):
@@ -62,6 +63,14 @@ def remove(engine: DockerClient, folder: Path) -> None:
     if lock:
         lock.close()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cut(network: Network) -> None:
+    """Others may be on it: a proxy of another dead run, which asked an authority there."""
+    network.reload()
+    for container in network.containers:
+        network.disconnect(container, force=True)
+    network.remove()
 
 
 def remove_those_of_dead_runs() -> list[str]:

@@ -118,6 +118,10 @@ def test_a_certificate_of_one_s_own_is_served(authority: trustme.CA, tmp_path: P
         ({"TLS": "files"}, "TLS=files needs TLS_CERTIFICATE and TLS_KEY in .env"),
         ({"TLS": "acme"}, "TLS=acme needs a public domain name as SITE_ADDRESS"),
         ({"TLS": "acme", "SITE_ADDRESS": "10.0.0.1"}, "needs a public domain name"),
+        (
+            {"TLS": "acme", "SITE_ADDRESS": "a.test", "TLS_ACME_DIRECTORY": "http://b.test"},
+            'TLS_ACME_DIRECTORY is "http://b.test"; write an address that begins with https://',
+        ),
         ({"TLS": "yes"}, 'TLS is "yes"; write acme, files or internal'),
     ],
 )

@@ -70,10 +70,8 @@ def read_by_make() -> set[str]:
 def read_for_secrets() -> set[str]:
     """What docker/secret_files.py takes out of .env besides secrets."""
     text = (CHECKOUT / "docker/secret_files.py").read_text()
-    backups = set(re.findall(r'"(BACKUP_\w+)"', text))
-    return (
-        set(re.findall(r"settings\.get\('(\w+)'", text)) | {"TLS_CERTIFICATE", "TLS_KEY"} | backups
-    )
+    named = set(re.findall(r'"((?:BACKUP|TLS)_\w+)"', text))
+    return set(re.findall(r"settings\.get\('(\w+)'", text)) | named
 
 
 def read_by_host() -> set[str]:

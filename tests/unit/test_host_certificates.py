@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from host.checks import certificates
+from host.checks import certificates, finding
 
 NAME = "diagrams.school.test"
 
@@ -92,3 +92,15 @@ def test_a_port_without_a_proxy_is_a_failure(closed_port: int) -> None:
 def test_what_is_no_certificate_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError, match="no certificate"):
         certificates.validity(data)
+
+
+def test_only_what_is_wrong_has_the_authority_s_reason() -> None:
+    line = '{"level":"error","msg":"could not get certificate from issuer","error":"%s"}'
+    log = "\n".join(["no JSON", "[1]", line % "an old reason", line % "the name is not here", "{}"])
+    failed = finding.failure("certificate", "none is shown", "look")
+    told = certificates.with_refusal(failed, log)
+    assert told.seen == "none is shown; the authority says: the name is not here"
+    assert "docker compose restart proxy" in told.fix
+    assert certificates.with_refusal(failed, "no JSON") == failed
+    fine = finding.ok("certificate", "good")
+    assert certificates.with_refusal(fine, log) == fine

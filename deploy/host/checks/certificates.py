@@ -1,7 +1,8 @@
-"""How long certificates are still good: the site's, as a browser is shown it."""
+"""How long certificates are still good: the site's, as a browser is shown it, and the inside's."""
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 from datetime import datetime, timedelta
@@ -14,6 +15,10 @@ PATIENCE_S = 5.0
 # good for half a day alone.
 WARN_PART = 6
 WARN_BEFORE = timedelta(days=14)
+# Of the inside: a start renews them when 30 days are left.
+WARN_INSIDE, FAIL_INSIDE = timedelta(days=21), timedelta(days=7)
+# As the proxy's log puts it.
+REFUSED = "could not get certificate from issuer"
 UTC_TIME, EXPLICIT_0 = 0x17, 0xA0
 
 
@@ -40,6 +45,53 @@ def examine(address: str, port: int, name: str, now: datetime) -> Finding:
     if left < min(WARN_BEFORE, (found.ends - found.begins) / WARN_PART):
         return warning(check, seen, fix)
     return ok(check, seen)
+
+
+def examine_inside(check: str, text: str, now: datetime) -> Finding:
+    """
+    Args:
+        text: a file with the certificate in PEM, first of all that it has.
+    """
+    fix = "`deploy/mindgraph start` renews it"
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    try:
+        first = text[: text.index(end)] + end
+        found = validity(ssl.PEM_cert_to_DER_cert(first[first.index(begin) :]))
+    except ValueError:
+        return failure(check, "is none", fix)
+    left = found.ends - now
+    seen = f"good until {found.ends:%Y-%m-%d %H:%M} UTC, {_span(left)} from now"
+    if left < FAIL_INSIDE:
+        return failure(check, seen, fix)
+    return warning(check, seen, fix) if left < WARN_INSIDE else ok(check, seen)
+
+
+def with_refusal(found: Finding, log: str) -> Finding:
+    """What the authority said when it was last asked, in a finding that something is wrong.
+
+    Args:
+        log: the proxy's.
+    """
+    reason = refusal(log)
+    if found.status == "ok" or not reason:
+        return found
+    fix = (
+        "it must find this machine under the site's name, with ports 80 and 443 open; then"
+        " `docker compose restart proxy` asks at once; `docker compose logs proxy` has more"
+    )
+    return found._replace(seen=f"{found.seen}; the authority says: {reason}", fix=fix)
+
+
+def refusal(log: str) -> str:
+    """Nothing where the log has none."""
+    for line in reversed(log.splitlines()):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(told, dict) and told.get("msg") == REFUSED:
+            return str(told.get("error", ""))
+    return ""
 
 
 def _span(left: timedelta) -> str:

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Usage: build.sh NAME
 # Makes the image NAME of a small server: Debian 12 with systemd, and what MindGraph needs there besides
-# Docker. Its systemd still knows cgroup v1.
+# Docker. Its systemd still knows cgroup v1. What the guides install by apt is in a repository of its
+# own, as there is no network.
 set -euo pipefail
 
 name=$1
@@ -16,8 +17,22 @@ mirror=()
 if [ -n "${DEBIAN_MIRROR:-}" ]; then
     mirror=("deb $DEBIAN_MIRROR bookworm main")
 fi
+cat >"$work/repository.sh" <<'EOF'
+set -eu
+root=$1
+packages=$root/srv/packages
+mkdir "$packages"
+APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get install --yes --quiet --quiet --download-only \
+    git make pgbouncer postgresql python3 sudo ufw >&2
+mv "$root"/var/cache/apt/archives/*.deb "$packages"
+chroot "$root" sh -c 'cd /srv/packages && apt-ftparchive packages . >Packages'
+rm -f "$root"/etc/apt/sources.list.d/*
+echo 'deb [trusted=yes] file:/srv/packages ./' >"$root/etc/apt/sources.list"
+EOF
 TMPDIR=$work mmdebstrap --quiet --variant=minbase \
-    --include=dbus,logrotate,make,python3-minimal,libpython3-stdlib,passwd,systemd,systemd-sysv \
+    --include=apt-utils,curl,dbus,git,logrotate,make,openssl,passwd,sudo,systemd,systemd-sysv \
+    --include=libpython3-stdlib,python3-minimal \
+    --customize-hook="sh $work/repository.sh \"\$1\"" \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/locale/*' \
