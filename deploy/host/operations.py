@@ -8,6 +8,7 @@ from typing import Iterator
 
 from host import locking, rollout
 from host.backups import vectors
+from host.databases import leftovers
 from host.locking import Journal
 from host.restores import restoring
 from host.stack import Stack
@@ -36,5 +37,6 @@ def begun() -> Iterator[Operation]:
 def _clean(work: Operation) -> None:
     vectors.clean(work.stack, work.journal)
     restoring.clean(work.stack, work.toolbox, work.journal)
+    leftovers.clean(work.stack, work.toolbox, work.journal)
     rollout.clean(work.stack)
     work.journal.clear()

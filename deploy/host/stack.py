@@ -102,9 +102,10 @@ class Stack:
             check=False,
         ).returncode
 
-    def config(self) -> dict[str, Any]:
-        """All services, networks and volumes with their values."""
-        found: dict[str, Any] = json.loads(self.compose("config", "--format", "json"))
+    def config(self, changes: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """All services, networks and volumes with their values; with `changes` to the env file."""
+        said = self.compose("config", "--format", "json", environment=changes)
+        found: dict[str, Any] = json.loads(said)
         return found
 
     def _command(self, arguments: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Mapping, Sequence
 
 from host import engine
@@ -50,12 +50,13 @@ class Mount:
 @dataclass(frozen=True)
 class Tool:
     """A command in the image of a service, as root when it has `capabilities`, else as the image's
-    own user. In postgres' image it gets the settings of backups."""
+    own user. In postgres' image it gets the settings of backups, and `settings`."""
 
     service: str
     command: Sequence[str]
     mounts: Sequence[Mount] = ()
     capabilities: Sequence[str] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -63,11 +64,12 @@ class Tool:
 
 
 class Toolbox:
-    """Works beside a stack, whether that runs or not."""
+    """Works beside a stack, whether that runs or not; with `changes`, as if its env file had these
+    settings as well."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, changes: Mapping[str, str] | None = None) -> None:
         self.stack = stack
-        self.config = stack.config()
+        self.config = stack.config(changes)
         self.settings = stack.settings()
         self.project = str(self.config["name"])
 
@@ -157,7 +159,7 @@ class Toolbox:
         stdin = _open(process.stdin)
         try:
             if tool.service == "postgres":
-                stdin.write(_header(self.settings))
+                stdin.write(_header(self.settings, tool.settings))
             if source:
                 shutil.copyfileobj(source, stdin, 1 << 20)
             stdin.close()
@@ -166,8 +168,9 @@ class Toolbox:
             return
 
 
-def _header(settings: Mapping[str, str]) -> bytes:
-    lines = [f"{name}={value}\n" for name, value in settings.items() if name.startswith("BACKUP_")]
+def _header(settings: Mapping[str, str], more: Mapping[str, str]) -> bytes:
+    given = {name: value for name, value in settings.items() if name.startswith("BACKUP_")}
+    lines = [f"{name}={value}\n" for name, value in {**given, **more}.items()]
     return ("".join(lines) + "\n").encode()
 
 

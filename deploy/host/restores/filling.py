@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from host import engine, output
@@ -9,7 +10,7 @@ from host.backups import manifest as manifests
 from host.backups.choosing import Target
 from host.backups.manifest import Table
 from host.backups.repository import Repository
-from host.errors import HostError
+from host.errors import HostError, WrongUse
 from host.restores import archived, vectors
 from host.restores.generations import Generation
 from host.restores.vectors import Brought, Index
@@ -52,6 +53,17 @@ class Filled:
     tables: dict[str, Table]
     index: Index
     vectors: Brought
+
+
+def require_version(toolbox: Toolbox, target: Target) -> None:
+    """Raises WrongUse: PostgreSQL reads the files of its own major version only."""
+    own = re.findall(r"[0-9]+", toolbox.run(Tool("postgres", ["postgres", "--version"])))[0]
+    its = target.manifest.database.version.split(".")[0]
+    if own != its:
+        raise WrongUse(
+            f"backup {target.manifest.id} is of PostgreSQL {its}, and the stack has {own}: go to "
+            "that one first, as docs/operations.md says of another version of PostgreSQL"
+        )
 
 
 def fill_postgres(
@@ -112,10 +124,14 @@ def fill_files(
     none takes the place of another, and those that no row names are removed in time."""
     volume = generation.volume(FILES)
     if live:
-        command = ["cp", "--archive", f"{LIVE}/.", PLACES[FILES]]
-        mounts = [Mount(live, LIVE), Mount(volume, PLACES[FILES], writable=True)]
-        toolbox.run(Tool("postgres", command, mounts, WRITING))
+        copy_files(toolbox, live, volume)
     repository.restore_files(target.manifest.parts[FILES], volume)
+
+
+def copy_files(toolbox: Toolbox, source: str, volume: str) -> None:
+    command = ["cp", "--archive", f"{LIVE}/.", PLACES[FILES]]
+    mounts = [Mount(source, LIVE), Mount(volume, PLACES[FILES], writable=True)]
+    toolbox.run(Tool("postgres", command, mounts, WRITING))
 
 
 def fill_redis(
@@ -134,6 +150,7 @@ def fill(
 ) -> Filled:
     """All of it. With `beside`, what the volumes in use have is taken in as well; without it, the
     vectors of each document are told."""
+    require_version(toolbox, target)
     live = {key: toolbox.volume(key) if beside else None for key in (FILES, POSTGRES)}
     there = {key: name if name and engine.find_volume(name) else None for key, name in live.items()}
     _require_space(toolbox, target)

@@ -16,7 +16,7 @@ from host.backups.repository import Repository
 from host.errors import HostError, WrongUse
 from host.locking import Journal
 from host.restores import archived, filling, switching, vectors
-from host.restores.generations import SETTING, Generation
+from host.restores.generations import SETTING, VERSION, Generation
 from host.stack import Stack
 from host.toolbox import Toolbox
 
@@ -26,11 +26,11 @@ PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]*\Z")
 PORTS = ("APP_PORT", "HTTP_PORT", "HTTPS_PORT")
 
 
-def clean(journal: Journal) -> None:
+def clean(toolbox: Toolbox, journal: Journal) -> None:
     """Removes what a killed run left of another stack."""
     left = journal.read().get(UNFINISHED)
     if left:
-        Generation(left, "").remove()
+        _generation(toolbox, left).remove()
 
 
 def restore_into(
@@ -38,7 +38,8 @@ def restore_into(
 ) -> Stack:
     """Returns the other stack, which runs. Raises HostError, and then there is none."""
     target = archived.flush(stack, target)
-    made, env_file = Generation(name, ""), stack.env_file.with_name(f"{stack.env_file.name}.{name}")
+    made = _generation(toolbox, name)
+    env_file = stack.env_file.with_name(f"{stack.env_file.name}.{name}")
     _require_new(name, env_file, made)
     repository = Repository(toolbox)
     checking.check(toolbox, repository, target.manifest)
@@ -62,6 +63,10 @@ def restore_into(
     return other
 
 
+def _generation(toolbox: Toolbox, project: str) -> Generation:
+    return Generation(project, "", toolbox.settings.get(VERSION, ""))
+
+
 def _require_new(name: str, env_file: Path, made: Generation) -> None:
     if not PROJECT.match(name):
         raise WrongUse(f"{name!r} is no name of a project: use a-z, 0-9, - and _, a-z or 0-9 first")
@@ -75,7 +80,7 @@ def _require_new(name: str, env_file: Path, made: Generation) -> None:
 def _settings(stack: Stack, toolbox: Toolbox, name: str) -> str:
     """Those of the stack, with all that two stacks of one machine can't share."""
     text = stack.env_file.read_text(encoding="utf-8", errors="surrogateescape")
-    images = str(toolbox.config["services"]["postgres"]["image"]).rpartition("-")[0]
+    images = str(toolbox.config["services"]["app"]["image"]).rpartition("-")[0]
     settings = {
         # Two databases must not share the points of a Qdrant elsewhere.
         "BUNDLED_QDRANT": "",

@@ -12,7 +12,7 @@ from host.errors import HostError
 from host.locking import Journal
 from host.restores import filling, vectors
 from host.restores.filling import Filled
-from host.restores.generations import Generation
+from host.restores.generations import VERSION, Generation
 from host.toolbox import FILES, PLACES, READING, Mount, Tool, Toolbox
 
 # What the journal says while its volumes are there.
@@ -120,4 +120,4 @@ def _tell(toolbox: Toolbox, report: Report) -> None:
 
 
 def _generation(toolbox: Toolbox, name: str) -> Generation:
-    return Generation(f"{toolbox.project}-rehearsal", name)
+    return Generation(f"{toolbox.project}-rehearsal", name, toolbox.settings.get(VERSION, ""))

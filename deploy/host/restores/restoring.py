@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from contextlib import contextmanager
+from typing import Iterator
 
 from host import output
 from host.backups import checking
@@ -24,14 +25,14 @@ def clean(stack: Stack, toolbox: Toolbox, journal: Journal) -> None:
     """Removes what a killed restore left; one that was killed after the switch is complete."""
     toolbox.remove_leftovers()
     rehearsing.clean(toolbox, journal)
-    moving.clean(journal)
+    moving.clean(toolbox, journal)
     notes = journal.read()
     if notes.get(SWITCHING):
         # Whichever data the stack is to have, it was stopped for it.
         switching.start(stack)
     left = notes.get(UNFINISHED)
     if left and left != stack.settings().get(SETTING, ""):
-        Generation(toolbox.project, left).remove()
+        Generation.named(toolbox, left).remove()
 
 
 def restore(
@@ -43,14 +44,25 @@ def restore(
     output.complain(f"checking backup {target.manifest.id}")
     checking.check(toolbox, repository, target.manifest)
     target = archived.flush(stack, target)
-    before = Generation(toolbox.project, stack.settings().get(SETTING, ""))
-    made = Generation(toolbox.project, datetime.now(timezone.utc).strftime("-%Y%m%dT%H%M%SZ"))
+    before, made = Generation.current(toolbox), Generation.fresh(toolbox)
     journal.note(**{UNFINISHED: made.name})
-    try:
+    with undone(stack, toolbox, journal, made):
         filled = filling.fill(toolbox, repository, target, made, beside=True)
         output.complain("starting the stack with the restored data")
         journal.note(**{SWITCHING: made.name})
-        switching.switch(stack, made.name)
+        switching.switch(stack, {SETTING: made.name})
+    journal.clear()
+    if not toolbox.is_bundled("qdrant"):
+        vectors.require_elsewhere(stack, toolbox, repository, target, filled.index)
+    vectors.settle(stack, filled.vectors.reason)
+    return before, filled
+
+
+@contextmanager
+def undone(stack: Stack, toolbox: Toolbox, journal: Journal, made: Generation) -> Iterator[None]:
+    """When the block fails before the stack uses the generation, there is none."""
+    try:
+        yield
     except BaseException as error:
         toolbox.remove_leftovers()
         if stack.settings().get(SETTING, "") != made.name:
@@ -59,8 +71,3 @@ def restore(
                 # The stack is as it was before; after anything else the next command sees to it.
                 journal.clear()
         raise
-    journal.clear()
-    if not toolbox.is_bundled("qdrant"):
-        vectors.require_elsewhere(stack, toolbox, repository, target, filled.index)
-    vectors.settle(stack, filled.vectors.reason)
-    return before, filled
