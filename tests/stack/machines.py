@@ -31,11 +31,14 @@ PATIENCE_S = 300.0
 class Machine:
     """`checkout` is at the same path as outside, as the engine outside binds files from there."""
 
-    def __init__(self, checkout: Path) -> None:
+    def __init__(
+        self, checkout: Path, network: str = "none", hosts: Mapping[str, str] | None = None
+    ) -> None:
+        """`hosts` are names with the addresses that it knows them by."""
         self.engine = docker.from_env()
         self.checkout = checkout
         self.folder = leftovers.reserve()
-        self.container = self._make()
+        self.container = self._make(network, hosts or {})
 
     def __enter__(self) -> Machine:
         return self
@@ -49,14 +52,17 @@ class Machine:
         leftovers.remove(self.engine, self.folder)
         self.engine.close()
 
-    def _make(self) -> Container:
+    def _make(self, network: str, hosts: Mapping[str, str]) -> Container:
         options: Any = {
             "cap_add": ["NET_ADMIN", "SYS_ADMIN"],
             "cgroupns": "host",
             "labels": {"com.docker.compose.project": self.folder.name},
-            "network_mode": "none",
+            "extra_hosts": dict(hosts),
+            "network": network,
             "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
             "stop_signal": "SIGRTMIN+3",
+            # What is published has addresses of the machine outside.
+            "sysctls": {"net.ipv4.ip_nonlocal_bind": "1"},
             "tmpfs": {"/run": "", "/run/lock": ""},
             "volumes": [
                 f"{self.checkout}:{self.checkout}",
