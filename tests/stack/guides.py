@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.cli import processes
 
 BLOCK = re.compile(
     r"^#+ (?P<title>[^\n]+)$"
@@ -49,6 +54,19 @@ def blocks(document: Path) -> list[Block]:
             reason = match["reason"] or ""
             found.append(Block(heading, match["text"], match["language"], reason))
     return found
+
+
+@contextmanager
+def served(reader: Reader, block: Block, log: Path) -> Iterator[str]:
+    """Where the service is that a block of the document starts, on a port of its own."""
+    reader.done.append(block)
+    environ = {**reader.environ, "APP_PORT": "0"}
+    program = ("bash", "-c", block.text)
+    with processes.running(environ=environ, log=log, program=program, cwd=reader.checkout) as made:
+        yield made.url()
+        # As Ctrl-C does in a terminal: not only to the shell.
+        os.killpg(made.process.pid, signal.SIGINT)
+        made.process.wait(processes.STOP_S)
 
 
 class Reader:

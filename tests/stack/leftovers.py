@@ -24,6 +24,7 @@ from typing import IO, Any
 import docker
 from docker import DockerClient
 from docker.errors import APIError, NotFound
+from docker.models.networks import Network
 
 HOME = Path(tempfile.gettempdir()) / f"mindgraph-stacks-{os.getuid()}"
 PREFIX = "mg-test-"
@@ -53,7 +54,7 @@ def remove(engine: DockerClient, folder: Path) -> None:
     for volume in engine.volumes.list(filters=filters):
         _surely(lambda it=volume: it.remove(force=True))
     for network in engine.networks.list(filters=filters):
-        _surely(network.remove)
+        _surely(lambda it=network: _remove_network(it))
     for image in engine.images.list(filters={"reference": f"{folder.name}-*"}):
         for tag in image.tags:
             if tag.startswith(f"{folder.name}-"):
@@ -94,6 +95,14 @@ def _all_folders() -> Iterator[None]:
     with (HOME / "all.lock").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _remove_network(network: Network) -> None:
+    network.reload()
+    # Another project's, whose turn may come later.
+    for container in network.attrs["Containers"] or {}:
+        network.disconnect(container, force=True)
+    network.remove()
 
 
 def _surely(removal: object) -> None:

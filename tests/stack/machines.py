@@ -32,13 +32,23 @@ class Machine:
     """`checkout` is at the same path as outside, as the engine outside binds files from there."""
 
     def __init__(
-        self, checkout: Path, network: str = "none", hosts: Mapping[str, str] | None = None
+        self,
+        checkout: Path,
+        network: str = "none",
+        hosts: Mapping[str, str] | None = None,
+        init: str = "/sbin/init",
     ) -> None:
-        """`hosts` are names with the addresses that it knows them by."""
+        """
+        Args:
+            checkout: or any folder that the engine outside shall find in the same place.
+            network: of the engine.
+            hosts: names with the addresses that it knows them by.
+            init: what is PID 1.
+        """
         self.engine = docker.from_env()
         self.checkout = checkout
         self.folder = leftovers.reserve()
-        self.container = self._make(network, hosts or {})
+        self.container = self._make(network, hosts or {}, init.split())
 
     def __enter__(self) -> Machine:
         return self
@@ -52,7 +62,7 @@ class Machine:
         leftovers.remove(self.engine, self.folder)
         self.engine.close()
 
-    def _make(self, network: str, hosts: Mapping[str, str]) -> Container:
+    def _make(self, network: str, hosts: Mapping[str, str], init: list[str]) -> Container:
         options: Any = {
             "cap_add": ["NET_ADMIN", "SYS_ADMIN"],
             "cgroupns": "host",
@@ -72,7 +82,7 @@ class Machine:
                 "/sys/fs/cgroup:/sys/fs/cgroup:rw",
             ],
         }
-        made: Container = self.engine.containers.create(image(self.engine), **options)
+        made: Container = self.engine.containers.create(image(self.engine), init, **options)
         unit = (BUILD / "docker.service").read_text(encoding="utf-8")
         made.put_archive("/", packed("/usr/lib/systemd/system/docker.service", unit))
         # A boot empties /tmp, and that is where checkouts of tests are.
