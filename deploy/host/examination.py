@@ -133,8 +133,8 @@ class Machine:
     def _of_config(self, config: Mapping[str, Any]) -> Iterator[Finding]:
         found = self._containers()
         running = containers.running(found)
-        wanted = ports.published(config)
         active = [name for name, of in config["services"].items() if of.get("scale", 1)]
+        wanted = [one for one in ports.published(config) if one.service in active]
         yield from containers.examine(found, active)
         yield from ports.examine(self.root, wanted, running)
         yield firewall.examine(self.root, wanted)
