@@ -40,6 +40,18 @@ def copy_to(folder: Path) -> Path:
     return folder
 
 
+def repository(folder: Path) -> None:
+    """A copy that can be cloned."""
+    folder.mkdir()
+    commit(copy_to(folder), "A release")
+
+
+def commit(folder: Path, subject: str) -> None:
+    git = ("git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@example.org")
+    for arguments in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", subject)):
+        subprocess.run([*git, *arguments], check=True)
+
+
 def with_environment(folder: Path) -> Path:
     """A copy with this one's Python environment, which `make venv` takes for its own."""
     copy_to(folder)

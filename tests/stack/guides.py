@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cli import processes
+from tests.places import CHECKOUT
 
 BLOCK = re.compile(
     r"^#+ (?P<title>[^\n]+)$"
@@ -44,6 +45,10 @@ class Block:
     @property
     def is_run(self) -> bool:
         return self.is_command and not self.assigns and not self.reason
+
+
+def document(name: str) -> Path:
+    return CHECKOUT / "docs" / f"{name}.md"
 
 
 def blocks(document: Path) -> list[Block]:

@@ -77,6 +77,7 @@ class Machine:
             "volumes": [
                 f"{self.checkout}:{self.checkout}",
                 f"{SOCKET.resolve()}:/host/docker.sock",
+                "/run/systemd/journal:/host/journal",
                 f"{shutil.which('docker')}:/usr/bin/docker:ro",
                 f"{compose_plugin()}:/usr/libexec/docker/cli-plugins/docker-compose:ro",
                 "/sys/fs/cgroup:/sys/fs/cgroup:rw",

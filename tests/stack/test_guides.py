@@ -6,22 +6,15 @@ One server and one stack serve all of them: what one guide has made the next one
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
 import pytest
 
-from tests.cli import processes
-from tests.places import CHECKOUT
-
-from . import guides
+from . import checkouts, guides, journals
 from .authorities import Authority
-from .checkouts import copy_to, with_environment
-from .guides import Reader
+from .journals import Journal
 from .machines import Machine
 from .stacks import Stack, env_format
 from .terminals import Terminal, Visitor
@@ -32,20 +25,6 @@ SITE = "diagrams.school.org"
 # On the server: what lets the proxy reach the authority, and its certificate.
 OVERLAY = "/etc/test/overlay.yaml"
 ROOT = "/etc/test/root.crt"
-# A program inside of WSL that others reach what only WSL's own loopback reaches.
-FORWARD = """
-import socket, threading
-def copy(source, target):
-    while data := source.recv(65536):
-        target.sendall(data)
-    target.shutdown(socket.SHUT_WR)
-with socket.create_server(("", 15432)) as server:
-    while True:
-        client, _ = server.accept()
-        other = socket.create_connection(("127.0.0.1", 5432))
-        for pair in ((client, other), (other, client)):
-            threading.Thread(target=copy, args=pair).start()
-"""
 
 
 class Server(NamedTuple):
@@ -55,6 +34,7 @@ class Server(NamedTuple):
     authority: Authority
     machine: Machine
     stack: Stack
+    journal: Journal
 
     def visitor(self, name: str, **words: str) -> Visitor:
         own = {
@@ -64,23 +44,18 @@ class Server(NamedTuple):
             "docker/postgres/remote.yaml": f"docker/postgres/remote.yaml:{OVERLAY}",
         }
         terminal = Terminal(self.machine, str(self.stack.checkout), self.stack.project)
-        return Visitor(document(name), terminal, {**own, **words})
+        return Visitor(guides.document(name), terminal, {**own, **words})
 
     def setting(self, name: str) -> str:
         text = (self.stack.checkout / ".env").read_text(encoding="utf-8")
         return str(env_format.parse(text, {})[name])
 
 
-def document(name: str) -> Path:
-    return CHECKOUT / "docs" / f"{name}.md"
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("server")
     folder.chmod(0o755)
-    (folder / "origin").mkdir()
-    commit(copy_to(folder / "origin"), "A release")
+    checkouts.repository(folder / "origin")
     checkout = folder / "mindgraph"
     with Authority(SITE) as authority:
         hosts = {SITE: authority.address, "db.school.org": authority.address}
@@ -93,13 +68,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             machine.write(OVERLAY, authority.overlay.read_text())
             machine.write(ROOT, authority.root)
             machine.shell(f"cat {ROOT} >>/etc/ssl/certs/ca-certificates.crt")
-            yield Server(folder, authority, machine, stack)
-
-
-def commit(folder: Path, subject: str) -> None:
-    git = ("git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@example.org")
-    for arguments in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", subject)):
-        subprocess.run([*git, *arguments], check=True)
+            with journals.of_engine(machine) as journal:
+                yield Server(folder, authority, machine, stack, journal)
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +79,8 @@ def ubuntu(server: Server) -> Visitor:
 
 @pytest.mark.parametrize("name", GUIDES)
 def test_each_block_is_closed_and_each_mark_stands_before_commands(name: str) -> None:
-    text = document(name).read_text(encoding="utf-8")
-    found = guides.blocks(document(name))
+    text = guides.document(name).read_text(encoding="utf-8")
+    found = guides.blocks(guides.document(name))
     assert text.count("```") == 2 * len(found)
     marked = [block for block in found if block.reason]
     assert text.count("not tested here") == len(marked)
@@ -125,6 +95,7 @@ def test_from_an_empty_server_to_tls(ubuntu: Visitor, server: Server) -> None:
     ubuntu.see(settings)
     mine = {
         "COMPOSE_FILE": f"compose.yaml:compose.prod.yaml:{OVERLAY}",
+        "LOGGING_DRIVER": "journald",
         "PUBLIC_BIND": server.authority.address,
         "TLS_ACME_CA": ROOT,
         "TLS_ACME_DIRECTORY": server.authority.settings["TLS_ACME_DIRECTORY"],
@@ -153,6 +124,11 @@ def test_the_server_is_looked_after_by_systemd(server: Server) -> None:
     assert "23:30:00" in server.machine.unit("mindgraph-backup.timer")["TimersCalendar"]
     guide.follow("Logs")
     assert guide.left() == []
+    project = server.stack.project
+    for service in ("app", "postgres", "proxy"):
+        fields = ("COM_DOCKER_COMPOSE_PROJECT=" + project, "COM_DOCKER_COMPOSE_SERVICE=" + service)
+        lines = server.journal.read(*fields)
+        assert f"{project}-{service}-1" in {line["SYSLOG_IDENTIFIER"] for line in lines}
 
 
 def test_the_server_is_run_from_day_to_day(server: Server) -> None:
@@ -176,7 +152,7 @@ def test_the_server_is_run_from_day_to_day(server: Server) -> None:
 def release(origin: Path) -> None:
     with (origin / "app" / "__init__.py").open("a") as file:
         file.write("# Of a later release.\n")
-    commit(origin, "A later release")
+    checkouts.commit(origin, "A later release")
 
 
 def test_the_firewall_and_the_database(ubuntu: Visitor, server: Server) -> None:
@@ -206,47 +182,3 @@ def test_a_postgresql_of_the_server_itself_takes_the_place_of_the_stack_s(
     assert "postgresql 15" in ubuntu.see(start)
     assert "TABLE DATA public diagrams mindgraph_owner" in ubuntu.see(backup)
     assert ubuntu.left() == []
-
-
-# Windows
-
-
-@pytest.fixture
-def distribution(server: Server) -> Iterator[Machine]:
-    """As WSL starts one while systemd is off, with an engine."""
-    network = str(server.authority.network.name)
-    with Machine(server.folder, network, init="sleep infinity") as machine:
-        machine.container.start()
-        machine.shell("ln -s /host/docker.sock /run/docker.sock")
-        yield machine
-
-
-def test_windows_runs_it_in_wsl(server: Server, distribution: Machine, tmp_path: Path) -> None:
-    with Stack(checkout=server.folder) as stack:
-        terminal = Terminal(distribution, "/root/mindgraph", stack.project)
-        words = {"ADDRESS ": f"{server.folder / 'origin'} "}
-        guide = Visitor(document("wsl"), terminal, words)
-        assert guide.follow("systemd").startswith("sleep")
-        for heading in ("Memory", "Where the files go"):
-            guide.follow(heading)
-        said = guide.follow("Docker")
-        assert "all services are healthy" in said
-        assert "5 of 5 run" in said
-    *prepare, run = guide.of("PostgreSQL without Docker")
-    for block in prepare:
-        guide.see(block)
-    distribution.shell(f"setsid python3 -c '{FORWARD}' >/dev/null 2>&1 &")
-    local = Reader(document("wsl"), with_environment(tmp_path), {}, processes.bare_environment())
-    [embedded] = local.of("Without Docker")
-    with guides.served(local, embedded, tmp_path / "embedded.log") as url:
-        assert httpx.get(f"{url}/readyz", trust_env=False).json()["ready"]
-    distribution.container.reload()
-    [network] = distribution.container.attrs["NetworkSettings"]["Networks"].values()
-    local.environ["DATABASE_PORT"] = "15432"
-    there = run.text.replace("127.0.0.1", network["IPAddress"])
-    with guides.served(local, replace(run, text=there), tmp_path / "run.log") as url:
-        assert httpx.get(f"{url}/readyz", trust_env=False).json()["ready"]
-    count = "runuser -u postgres -- psql -Atc 'SELECT count(*) > 0 FROM organizations' mindgraph"
-    assert distribution.shell(count) == "t"
-    guide.done += [embedded, run]
-    assert guide.left() == []
