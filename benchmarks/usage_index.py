@@ -9,6 +9,7 @@ every figure is a median of rounds in which all kinds take their turn.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -70,7 +71,7 @@ class Candidate:
 
     def take_turn(self, number: int) -> None:
         for days in PERIODS:
-            self._time(f"{days} days", lambda days=days: self._ask(days))
+            self._time(f"{days} days", functools.partial(self._ask, days))
         self._time("insert", lambda: insert(self.cursor, NEW_ROWS, now(), DAY))
         kept = 365 - 10 * (number + 1)
         self._time("retention", lambda: sum(service.retain(self.database, days=kept)))

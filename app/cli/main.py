@@ -26,6 +26,7 @@ COMMANDS = {
     "statements": "show which statements the database spends its time on",
     "usage": "look after the records of token usage",
     "users": "manage users",
+    "vectors": "look after the search index in Qdrant",
     "worker": "work on background jobs",
 }
 

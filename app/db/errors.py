@@ -1,4 +1,4 @@
-from app.errors import AppError, Unavailable
+from app.errors import Unavailable
 
 
 class DatabaseUnavailable(Unavailable):
@@ -16,10 +16,18 @@ class DatabaseDamaged(Unavailable):
     retry_after = 60
 
 
-class DiskFull(AppError):
+class DatabaseReadOnly(Unavailable):
+    """The database takes no changes now, mostly because its disk is nearly full; what is saved can
+    be read."""
+
+    # Somebody has to make space first.
+    retry_after = 60
+
+
+class DiskFull(Unavailable):
     """The disk of the database is full; nothing can be saved until there is space again."""
 
-    status = 507
+    retry_after = 60
 
 
 class FileUnusable(Unavailable):

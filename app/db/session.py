@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session, sessionmaker
 
 # Foreign keys are resolved by name: who writes users alone needs the organizations' model too.
 from app.db import registry, sqlite  # noqa: F401
-from app.db.errors import DatabaseBusy, DatabaseUnavailable
+from app.db.errors import DatabaseBusy, DatabaseReadOnly, DatabaseUnavailable, DiskFull
 from app.errors import AppError, Conflict
 
 __all__ = ["Database", "DatabaseBusy", "DatabaseUnavailable"]
 
-READ_ONLY_SQL_TRANSACTION = "25006"
+# PostgreSQL's own codes: a standby or one whose disk is nearly full, and one whose disk is full.
+READ_ONLY_SQL_TRANSACTION, DISK_FULL = "25006", "53100"
 
 
 class Database:
@@ -21,8 +22,8 @@ class Database:
 
     Driver errors are translated here: a lost or refused connection is DatabaseUnavailable, a pool
     that stays empty or a SQLite file that others write to DatabaseBusy, a violated constraint
-    Conflict; what SQLite says of a full disk is DiskFull and of a spoilt file DatabaseDamaged.
-    Anything else is a bug and passes.
+    Conflict; a full disk is DiskFull, a server that takes no changes DatabaseReadOnly, and a spoilt
+    file of SQLite DatabaseDamaged. Anything else is a bug and passes.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -56,11 +57,6 @@ class Database:
         self.engine.dispose()
 
 
-def _is_read_only(error: exc.DBAPIError) -> bool:
-    """Whether the server takes no writes now, as a standby or one whose disk is nearly full."""
-    return getattr(error.orig, "pgcode", None) == READ_ONLY_SQL_TRANSACTION
-
-
 @contextmanager
 def _translated() -> Iterator[None]:
     try:
@@ -80,5 +76,10 @@ def _meaning(error: exc.DBAPIError) -> AppError | None:
     """What a client should be told; None for a bug."""
     if sqlite.is_error(error.orig):
         return sqlite.meaning(error.orig)
+    code = getattr(error.orig, "pgcode", None)
+    if code == READ_ONLY_SQL_TRANSACTION:
+        return DatabaseReadOnly()
+    if code == DISK_FULL:
+        return DiskFull()
     lost = isinstance(error, exc.OperationalError) or error.connection_invalidated
-    return DatabaseUnavailable() if lost or _is_read_only(error) else None
+    return DatabaseUnavailable() if lost else None

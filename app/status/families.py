@@ -6,6 +6,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily as Family
 from prometheus_client.metrics_core import Metric
 
 import app
+from app import clock
 from app.errors import AppError
 from app.settings import Settings
 from app.status import files
@@ -22,7 +23,13 @@ def collect(settings: Settings, observer: Observer) -> Iterator[Metric]:
     yield Family(
         "mindgraph_maintenance", "Whether everybody is kept out.", value=settings.maintenance
     )
+    yield Family(
+        "mindgraph_clock_jumped_seconds",
+        "How far the clock was set forward, or back, since this process started.",
+        value=clock.jumped_s(),
+    )
     yield from _of_disk(settings)
+    yield from files.told(settings.backup_report)
     observed = observer.look(PATIENCE_S)
     yield _success(observed)
     yield from _of_documents(observed)

@@ -16,7 +16,6 @@ COMMANDS: dict[str, str] = {
     "alerts": "show what Prometheus finds wrong",
     "backup": "back up the whole stack while it serves",
     "backups": "list the backups, or verify one",
-    "check": "look for certificates that run out, old images, and what doctor finds",
     "doctor": "look at this machine, the stack and the app for what is wrong, and how to mend it",
     "rehearse-restore": "bring the newest backup back where nobody uses it, and compare",
     "report-unit": "tell the journal, metrics and a hook how a unit of systemd ended",

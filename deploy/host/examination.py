@@ -11,17 +11,22 @@ import shutil
 import socket
 import subprocess
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
 from host import programs
+from host.backups.postgres import Postgres
 from host.checks import (
     backups,
     certificates,
     checkout,
     containers,
+    database,
+    disks,
     engine,
     firewall,
+    images,
     kernel,
     machine,
     pooler,
@@ -34,10 +39,20 @@ from host.errors import HostError
 from host.stack import Stack
 
 HTTPS = "HTTPS_PORT"
+# Files of the pooler, each with a certificate that the stack itself has made.
+INSIDE = {"certificate-inside": "server.crt", "certificate-authority": "ca.crt"}
 # It waits 10 seconds for a job, and may compare 50,000 passages.
 APP_PATIENCE_S = 180
 # Who listens on every address is asked on the loopback.
 ANY = {"0.0.0.0": "127.0.0.1", "::": "::1", "[::]": "::1"}  # noqa: S104
+
+
+class NotSeen(Exception):
+    """What a check would look at isn't there, which is a finding by itself."""
+
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.seen)
+        self.finding = finding
 
 
 class Machine:
@@ -49,9 +64,38 @@ class Machine:
         self.settings = stack.settings()
         self.production = self.settings.get("ENVIRONMENT", "").lower() == "production"
 
-    def examine(self) -> list[Finding]:
+    def parts(self) -> dict[str, Callable[[], Iterable[Finding]]]:
+        """What can be looked at, each by itself."""
+        return {
+            "machine": self._machine,
+            "files": self._files,
+            "engine": self._engine,
+            "images": self._images,
+            "containers": self._of_containers,
+            "ports": self._ports,
+            "pooler": lambda: pooler.examine(self.config),
+            "certificates": self._certificates,
+            "disks": self._disks,
+            "archive": self._archive,
+            "backups": self._backups,
+            "app": self.ask_app,
+        }
+
+    def examine(self, only: Sequence[str] = ()) -> list[Finding]:
         """Goes on without the engine, whose absence is a finding."""
-        return [*self._machine(), *self._files(), *self._stack()]
+        found: list[Finding] = []
+        for name, part in self.parts().items():
+            if only and name not in only:
+                continue
+            try:
+                found += part()
+            except NotSeen as error:
+                if error.finding not in found:
+                    found.append(error.finding)
+            except HostError as error:
+                reason = str(error).strip().splitlines()[-1]
+                found.append(failure(name, reason, "`docker compose ps --all` shows who runs"))
+        return found
 
     def ask_app(self) -> list[Finding]:
         """What the app's own doctor finds, where it runs."""
@@ -108,39 +152,84 @@ class Machine:
     def _example(self) -> str:
         return (self.stack.folder / ".env.example").read_text(encoding="utf-8")
 
-    def _stack(self) -> Iterator[Finding]:
-        server = json.loads(programs.said("docker", "info", "--format", "{{json .}}") or "{}")
-        if not server.get("ServerVersion"):
-            yield failure("docker", "no engine answers", "`make engine` says how to start one")
-            return
-        yield from self._engine(server)
+    @cached_property
+    def server(self) -> dict[str, Any]:
+        """What the engine says of itself. Raises NotSeen."""
+        said = programs.said("docker", "info", "--format", "{{json .}}")
+        found: dict[str, Any] = json.loads(said or "{}")
+        if not found.get("ServerVersion"):
+            fix = "`make engine` says how to start one"
+            raise NotSeen(failure("docker", "no engine answers", fix))
+        return found
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The stack, as Compose reads it. Raises NotSeen."""
+        assert self.server
         try:
-            config = self.stack.config()
+            return self.stack.config()
         except HostError as error:
             reason = str(error).strip().splitlines()[-1]
-            yield failure("compose-files", reason, f"correct {self.stack.env_file}, then again")
-            return
-        yield from self._of_config(config)
+            fix = f"correct {self.stack.env_file}, then again"
+            raise NotSeen(failure("compose-files", reason, fix)) from error
 
-    def _engine(self, server: Mapping[str, Any]) -> Iterator[Finding]:
+    @cached_property
+    def active(self) -> list[str]:
+        """The services that should run."""
+        services = self.config["services"].items()
+        return [name for name, of in services if of.get("scale", 1)]
+
+    @cached_property
+    def running(self) -> list[str]:
+        return containers.running(self._containers()) if self.config else []
+
+    def _engine(self) -> Iterator[Finding]:
         compose = programs.said("docker", "compose", "version", "--short")
-        yield from engine.versions(server, compose, platform.release())
-        data = str(server.get("DockerRootDir", ""))
+        yield from engine.versions(self.server, compose, platform.release())
+        data = str(self.server.get("DockerRootDir", ""))
         yield engine.origin(Path(shutil.which("docker") or "").resolve(), data)
-        yield engine.limits(server)
+        yield engine.limits(self.server)
         yield machine.disk("disk-docker", Path(data))
 
-    def _of_config(self, config: Mapping[str, Any]) -> Iterator[Finding]:
-        found = self._containers()
-        running = containers.running(found)
-        active = [name for name, of in config["services"].items() if of.get("scale", 1)]
-        wanted = [one for one in ports.published(config) if one.service in active]
-        yield from containers.examine(found, active)
-        yield from ports.examine(self.root, wanted, running)
+    def _images(self) -> Iterator[Finding]:
+        now = datetime.now(timezone.utc)
+        shape = ("--format", "{{.Created}}")
+        for name in self.active:
+            image = str(self.config["services"][name]["image"])
+            created = programs.said("docker", "image", "inspect", *shape, image)
+            yield images.examine(name, created, now)
+
+    def _of_containers(self) -> list[Finding]:
+        return containers.examine(self._containers(), self.active) if self.config else []
+
+    def _ports(self) -> Iterator[Finding]:
+        wanted = [one for one in ports.published(self.config) if one.service in self.active]
+        yield from ports.examine(self.root, wanted, self.running)
         yield firewall.examine(self.root, wanted)
-        yield from pooler.examine(config)
-        yield from self._certificate(wanted, running)
-        yield self._backup(bool(running))
+
+    def _certificates(self) -> Iterator[Finding]:
+        name, now = self.settings.get("SITE_ADDRESS") or "localhost", datetime.now(timezone.utc)
+        for one in ports.published(self.config):
+            if one.setting == HTTPS and one.service in self.running:
+                address = ANY.get(one.address, one.address)
+                found = certificates.examine(address, one.port, name, now)
+                yield certificates.with_refusal(found, self._log_of("proxy"))
+        for check, file in INSIDE.items():
+            if "pgbouncer" in self.running:
+                text = self._said("pgbouncer", "cat", f"/run/secrets/{file}")
+                yield certificates.examine_inside(check, text or "", now)
+
+    def _disks(self) -> Iterator[Finding]:
+        for name, (service, place) in disks.VOLUMES.items():
+            there = name != "backups" or "backups" in self.config["volumes"]
+            if service in self.running and there:
+                yield disks.examine(name, self._said(service, *disks.command(place)))
+        if "postgres" in self.running:
+            yield database.writes(refused=Postgres(self.stack).is_read_only())
+
+    def _archive(self) -> Iterator[Finding]:
+        if self.production and "postgres" in self.running:
+            yield database.archive(Postgres(self.stack).gaps())
 
     def _containers(self) -> list[dict[str, Any]]:
         ids = self.stack.compose("ps", "--all", "--quiet").split()
@@ -149,19 +238,17 @@ class Machine:
         found: list[dict[str, Any]] = json.loads(programs.said("docker", "inspect", *ids) or "[]")
         return found
 
+    def _said(self, service: str, *command: str) -> Optional[str]:
+        try:
+            return self.stack.run_in(service, *command)
+        except HostError:
+            return None
+
     def _runs(self, service: str) -> bool:
         try:
             return service in containers.running(self._containers())
         except (HostError, OSError):
             return False
-
-    def _certificate(self, wanted: list[ports.Published], running: list[str]) -> Iterator[Finding]:
-        name = self.settings.get("SITE_ADDRESS") or "localhost"
-        for one in wanted:
-            if one.setting == HTTPS and one.service in running:
-                address = ANY.get(one.address, one.address)
-                found = certificates.examine(address, one.port, name, datetime.now(timezone.utc))
-                yield certificates.with_refusal(found, self._log_of("proxy"))
 
     def _log_of(self, service: str) -> str:
         try:
@@ -169,12 +256,13 @@ class Machine:
         except HostError:
             return ""
 
-    def _backup(self, is_running: bool) -> Finding:
-        if not is_running and self.production:
+    def _backups(self) -> Iterator[Finding]:
+        if not self.running and self.production:
             seen = "can't be looked at while the stack does not run"
-            return warning("backup", seen, "start it: `make up-prod`")
-        said = self._manifests() if is_running else None
-        return backups.examine(said, datetime.now(timezone.utc), production=self.production)
+            yield warning("backup", seen, "start it: `make up-prod`")
+            return
+        said = self._manifests() if self.running else None
+        yield backups.examine(said, datetime.now(timezone.utc), production=self.production)
 
     def _manifests(self) -> Optional[str]:
         """What `mindgraph backups --json` says of this stack."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from host import engine, output
 from host.errors import HostError
-from host.stack import Stack
+from host.stack import ComposeFailed, Stack
 
 # From when the proxy has chosen a container until it has reached it.
 CHOSEN_S = 2.0
@@ -59,8 +59,7 @@ def clean(stack: Stack) -> None:
     following = _following(stack)
     if _state(following) is None:
         return
-    # As it is: to make it anew, or from another image, would be a gap.
-    _up(stack, "app", "--no-recreate")
+    _up_again(stack)
     _choose(stack, "rm", "-f")
     _end(following)
 
@@ -75,6 +74,18 @@ def _up(stack: Stack, service: str, *options: str) -> None:
         *options,
         service,
     )
+
+
+def _up_again(stack: Stack) -> None:
+    """The app as it is: to make it anew, or from another image, would be a gap.
+
+    The engine may still be stopping it as the killed run has told it. Compose takes it for one
+    that runs, and then fails as it ends; when asked again it finds it ended, and starts it.
+    """
+    try:
+        _up(stack, "app", "--no-recreate")
+    except ComposeFailed:
+        _up(stack, "app", "--no-recreate")
 
 
 def _choose(stack: Stack, *command: str) -> None:

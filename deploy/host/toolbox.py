@@ -80,6 +80,10 @@ class Toolbox:
             )
         return str(found["name"])
 
+    def is_bundled(self, service: str) -> bool:
+        """Whether the stack runs it itself, and no server elsewhere is used."""
+        return bool(self.config["services"][service].get("scale", 1))
+
     def image(self, service: str) -> str:
         return str(self.config["services"][service]["image"])
 
@@ -108,6 +112,23 @@ class Toolbox:
         if process.wait():
             raise ToolFailed(f"`{giver.shown}` failed: {said[-3000:]}", process.returncode)
         return out
+
+    def pipe_into(self, giver: Tool, taker: subprocess.Popen[bytes]) -> None:
+        """The same, with a process that runs already, and reads what it is given to its end."""
+        process = self._start(giver)
+        self._feed(giver, process, None)
+        try:
+            with _open(taker.stdin) as stdin:
+                shutil.copyfileobj(_open(process.stdout), stdin, 1 << 20)
+        except BrokenPipeError:
+            # Its own end says why.
+            process.kill()
+        said = _open(taker.stderr).read().decode(errors="replace").strip()
+        if taker.wait():
+            raise ToolFailed(said[-3000:], taker.returncode)
+        wrong = _open(process.stderr).read().decode(errors="replace").strip()
+        if process.wait():
+            raise ToolFailed(f"`{giver.shown}` failed: {wrong[-3000:]}", process.returncode)
 
     def remove_leftovers(self) -> None:
         """Ends what a killed run left running."""

@@ -2,6 +2,7 @@
 # The base image runs this once, against its private server of an empty data folder.
 set -euo pipefail
 
+mindgraph-include-guard
 mindgraph-apply-init /var/run/postgresql
 # An archive that can't be reached now gets its place with the first file that reaches it.
 if { [ -n "${BACKUP_KEY:-}" ] || [ -s "${BACKUP_KEY_FILE:-}" ]; } &&

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import secrets
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -78,8 +79,8 @@ KINDS: tuple[tuple[str, Callable[[str, str], bytes]], ...] = (
 class Reader:
     """Somebody with an API key, which needs no Redis, who tries again until it works."""
 
-    def __init__(self, url: str) -> None:
-        person = Person(url)
+    def __init__(self, url: str, verify: ssl.SSLContext | bool = True) -> None:
+        person = Person(url, verify)
         wanted = {"name": "reader", "scopes": ["knowledge:read", "knowledge:write"]}
         key = person.expect(201, "POST", "/api/keys", wanted)["key"]
         person.close()
@@ -88,6 +89,7 @@ class Reader:
             headers={"Authorization": f"Bearer {key}"},
             timeout=30,
             trust_env=False,
+            verify=verify,
         )
         self.ids: dict[str, str] = {}
         # How often it did not work at once.

@@ -132,7 +132,7 @@ def test_below_the_reserve_nothing_but_cleaning_is_written(settings: Settings) -
     with database_of(settings, ENDLESS_MB) as database:
         with pytest.raises(DiskFull) as refused:
             rename(database)
-        assert refused.value.status == 507
+        assert refused.value.status == 503
         assert str(settings.data_dir) in refused.value.detail
         assert "DISK_RESERVE_MB" in refused.value.detail
         with database.read() as session:

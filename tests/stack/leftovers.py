@@ -54,7 +54,7 @@ def remove(engine: DockerClient, folder: Path) -> None:
     for volume in engine.volumes.list(filters=filters):
         _surely(lambda it=volume: it.remove(force=True))
     for network in engine.networks.list(filters=filters):
-        _surely(lambda it=network: _remove_network(it))
+        _surely(lambda it=network: _cut(it))
     for image in engine.images.list(filters={"reference": f"{folder.name}-*"}):
         for tag in image.tags:
             if tag.startswith(f"{folder.name}-"):
@@ -63,6 +63,14 @@ def remove(engine: DockerClient, folder: Path) -> None:
     if lock:
         lock.close()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cut(network: Network) -> None:
+    """Others may be on it: a proxy of another dead run, which asked an authority there."""
+    network.reload()
+    for container in network.containers:
+        network.disconnect(container, force=True)
+    network.remove()
 
 
 def remove_those_of_dead_runs() -> list[str]:
@@ -95,14 +103,6 @@ def _all_folders() -> Iterator[None]:
     with (HOME / "all.lock").open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _remove_network(network: Network) -> None:
-    network.reload()
-    # Another project's, whose turn may come later.
-    for container in network.attrs["Containers"] or {}:
-        network.disconnect(container, force=True)
-    network.remove()
 
 
 def _surely(removal: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ MIND_MAP = json.loads(
 class Person:
     """Somebody with an account and a session at one stack."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, verify: ssl.SSLContext | bool = True) -> None:
         # A proxy of the environment is not the way to this machine.
-        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False, verify=verify)
         self.account = {
             "login": f"walker-{secrets.token_hex(6)}@example.org",
             "password": secrets.token_urlsafe(18),

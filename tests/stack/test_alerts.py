@@ -16,7 +16,7 @@ RULES = yaml.safe_load((CHECKOUT / "docker/metrics/alerts.yaml").read_text(encod
 ALERTS = {rule["alert"]: rule for group in RULES["groups"] for rule in group["rules"]}
 RUNBOOK = (CHECKOUT / "docs/runbook.md").read_text(encoding="utf-8")
 
-DISK = "mindgraph_data_disk_{}_bytes"
+DISK = "mindgraph_{}_disk_{}_bytes"
 APP = 'up{job="app", instance="app:8000"}'
 UNSEEN = 'mindgraph_observation_success{source="redis"}'
 
@@ -58,8 +58,8 @@ def seconds(slow: float, route: str = "/x") -> dict[str, str]:
     }
 
 
-def disk(free: int) -> dict[str, str]:
-    return {DISK.format("free"): f"{free}x400", DISK.format("size"): "100x400"}
+def disk(free: int, of: str = "data") -> dict[str, str]:
+    return {DISK.format(of, "free"): f"{free}x400", DISK.format(of, "size"): "100x400"}
 
 
 def build(*revisions: str) -> dict[str, str]:
@@ -93,9 +93,11 @@ CASES: dict[str, Case] = {
         {"pg_stat_archiver_failed_count": "0+1x400", "pg_stat_archiver_archived_count": "7x400"},
         {"pg_stat_archiver_failed_count": "0+1x400", "pg_stat_archiver_archived_count": "0+1x400"},
     ),
+    "DatabaseArchiveGivenUp": steady("mindgraph_database_archive_gaps", 3, 0),
     "DatabaseDeadlocks": growing('pg_stat_database_deadlocks{datname="mindgraph"}', 1, 0.1),
     "DiskFilling": Case(disk(10), disk(40)),
-    "DiskFull": Case(disk(3), disk(10)),
+    "DiskFull": Case(disk(10) | disk(3, of="database"), disk(10) | disk(10, of="database")),
+    "DatabaseReadOnly": steady("mindgraph_database_read_only", 1, 0),
     "RedisDown": Case(
         {"redis_up": "0x400", 'up{job="redis"}': "1x400"},
         {"redis_up": "1x400", 'up{job="redis"}': "1x400"},
@@ -124,8 +126,14 @@ CASES: dict[str, Case] = {
         {"mindgraph_backup_last_timestamp_seconds": "-80000x400"},
     ),
     "BackupFailed": steady("mindgraph_backup_last_success", 0, 1),
+    "RehearsalFailed": steady("mindgraph_rehearsal_success", 0, 1),
+    "RehearsalOld": Case(
+        {"mindgraph_rehearsal_time_seconds": "-900000x400"},
+        {"mindgraph_rehearsal_time_seconds": "-700000x400"},
+    ),
     "ExporterDown": steady('up{job="worker", instance="worker:9101"}', 0, 1),
     "ReleasesMixed": Case(build("a", "b"), build("a"), minutes=60),
+    "ClockJumped": steady("mindgraph_clock_jumped_seconds", -7_200, 0.4),
 }
 
 

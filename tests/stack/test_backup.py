@@ -167,7 +167,7 @@ def test_the_rehearsal_compares_and_leaves_nothing(stack: Stack) -> None:
     assert report["rows"] > rows
     made = {str(one.name) for one in stack.engine.volumes.list()} - before
     assert [name for name in made if stack.project in name] == []
-    metrics = stack.run_in("postgres", "cat", "/var/lib/pgbackrest/metrics/rehearsal.prom").stdout
+    metrics = stack.run_in("app", "cat", "/var/lib/mindgraph-reports/rehearsal.prom").stdout
     assert "mindgraph_rehearsal_success 1\n" in metrics
 
 

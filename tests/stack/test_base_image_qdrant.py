@@ -1,5 +1,6 @@
 """The contract of the qdrant image, official or offline, as qdrant-client meets it."""
 
+import hashlib
 import threading
 import uuid
 import warnings
@@ -382,6 +383,59 @@ def test_an_alias_moves_from_one_collection_to_another(qdrant: QdrantClient, tex
     assert [each.alias_name for each in qdrant.get_collection_aliases(other).aliases] == [alias]
     qdrant.delete_collection(other)
     assert alias not in [each.alias_name for each in qdrant.get_aliases().aliases]
+
+
+def test_a_snapshot_brings_a_collection_back(
+    shared: Server, qdrant: QdrantClient, texts: str
+) -> None:
+    made = qdrant.create_snapshot(texts)
+    assert made is not None
+    assert made.name.startswith(f"{texts}-")
+    assert made.name.endswith(".snapshot")
+    qdrant.delete(texts, [1, 2], wait=True)
+    qdrant.upsert(texts, [numbered(100)], wait=True)
+    other = f"other-{texts}"
+    for name in (texts, other):
+        place = f"file:///qdrant/snapshots/{texts}/{made.name}"
+        priority = models.SnapshotPriority.SNAPSHOT
+        assert qdrant.recover_snapshot(name, place, checksum=made.checksum, priority=priority)
+        assert ids(qdrant.scroll(name)[0]) == [1, 2, 3, 4, 5]
+        assert set(qdrant.get_collection(name).payload_schema) == {"owner", "year"}
+        assert ids(qdrant.query_points(name, query=sparse(3, 4), using="words").points)[0] == 2
+    qdrant.upsert(other, [numbered(100)], wait=True)
+    assert (qdrant.count(other).count, qdrant.count(texts).count) == (6, 5)
+    qdrant.delete_collection(other)
+    (listed,) = qdrant.list_snapshots(texts)
+    assert (listed.name, listed.size, listed.checksum) == (made.name, made.size, made.checksum)
+    url = f"{shared.url}/collections/{texts}/snapshots/{made.name}"
+    assert httpx.get(url).status_code == 401
+    content = httpx.get(url, headers={"api-key": KEY}).raise_for_status().content
+    assert hashlib.sha256(content).hexdigest() == made.checksum
+    assert qdrant.delete_snapshot(texts, made.name)
+    assert qdrant.list_snapshots(texts) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/collections/unknown/snapshots", None, 404),
+        ("GET", "/collections/unknown/snapshots", None, 404),
+        ("GET", "/collections/TEXTS/snapshots/none.snapshot", None, 404),
+        ("DELETE", "/collections/TEXTS/snapshots/none.snapshot", None, 404),
+        ("PUT", "/collections/new/snapshots/recover", {"location": "file:///none"}, 400),
+        ("PUT", "/collections/TEXTS/snapshots/recover", {"location": "file:///etc/passwd"}, 400),
+    ],
+)
+def test_a_snapshot_that_is_none_is_refused_and_changes_nothing(
+    shared: Server, qdrant: QdrantClient, texts: str, method: str, path: str, body: Any, status: int
+) -> None:
+    url = shared.url + path.replace("TEXTS", texts)
+    answer = httpx.request(method, url, headers={"api-key": KEY}, json=body)
+    # What a file is that is no snapshot, the official image finds out as it unpacks it.
+    assert answer.status_code in {status, 500 if "passwd" in str(body) else status}, answer.text
+    assert answer.json()["status"]["error"]
+    assert qdrant.count(texts).count == 5
+    assert not qdrant.collection_exists("new")
 
 
 def aliased(alias: str, name: str) -> models.CreateAliasOperation:

@@ -16,6 +16,7 @@ SECRETS = (*ROLES.values(), "REDIS_PASSWORD", "QDRANT_API_KEY")
 # What the machine that runs the tests is to blame for, and not the stack.
 OF_THE_MACHINE = {"cores", "memory", "disk-checkout", "disk-docker", "clock", "overcommit"}
 OF_THE_MACHINE |= {"huge-pages", "cgroup", "checkout"}
+OF_THE_MACHINE |= {"disk-files", "disk-postgres", "disk-qdrant", "disk-redis"}
 
 
 def doctor(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -116,7 +117,25 @@ def test_a_port_that_somebody_else_holds_is_a_failure(stack: Stack) -> None:
     assert "held by" in checks(done)["port-app"]["seen"]
 
 
-@pytest.mark.parametrize("check", ["certificate", "pooler"])
+def test_one_can_look_at_some_parts_only(stack: Stack) -> None:
+    stack.up()
+    done = doctor(stack, "--only", "disks,images", "--json")
+    found = {one["check"] for one in json.loads(done.stdout)["checks"]}
+    of_images = {f"image-{name}" for name in ("app", "postgres", "qdrant", "redis", "worker")}
+    of_disks = {f"disk-{name}" for name in ("files", "postgres", "qdrant", "redis")}
+    assert found == of_images | of_disks | {"database-writes"}
+
+
+def test_a_part_that_is_not_there_is_a_wrong_use(stack: Stack) -> None:
+    done = doctor(stack, "--only", "disks,weather")
+    assert done.returncode == 2
+    assert "by the name weather; there is machine, files, engine" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "check",
+    ["archive-gaps", "certificate", "certificate-authority", "certificate-inside", "pooler"],
+)
 def test_production_has_checks_of_its_own(unharmed_production: Stack, check: str) -> None:
     found = checks(doctor(unharmed_production, "--json"))
     assert found[check]["status"] == "ok"

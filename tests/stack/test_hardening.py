@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from .stacks import ROLES, SERVICES, Stack
+from .stacks import CHECKOUT, ROLES, SERVICES, Stack
 
 SECRETS = (*ROLES.values(), "METRICS_TOKEN", "REDIS_PASSWORD", "QDRANT_API_KEY")
 WRITABLE = {
@@ -147,3 +147,30 @@ def test_each_container_has_no_other_secrets_than_it_needs(place: Place) -> None
     assert (shown, held) == ((set(), needed) if stack.is_production else (needed, set()))
     modes = place.shell("stat -c %a /run/secrets/* 2>/dev/null").split()
     assert set(modes) <= {"400"}
+
+
+def test_the_guide_s_table_is_what_the_engine_says(unharmed_production: Stack) -> None:
+    rows = [row(Place(unharmed_production, service)) for service in IN_PRODUCTION]
+    text = (CHECKOUT / "docs/operations.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `[a-z-]+` \| \d+ \| .*\|$", text, re.M)
+    assert told == rows, "\n".join(rows)
+
+
+def row(place: Place) -> str:
+    attributes = place.attributes
+    config = attributes["HostConfig"]
+    limits = [config["ReadonlyRootfs"], config["CapDrop"] == ["ALL"], not config["CapAdd"]]
+    limits += ["no-new-privileges:true" in config["SecurityOpt"], not config["Privileged"]]
+    limits += [config["Init"], config["PidsLimit"], config["Memory"], config["NanoCpus"]]
+    writes = [mount["Destination"] for mount in attributes["Mounts"] if mount["RW"]]
+    networks = attributes["NetworkSettings"]["Networks"]
+    published = config["PortBindings"] or {}
+    cells = [
+        f"`{place.service}`",
+        place.shell("id -u").strip(),
+        "yes" if all(limits) else "NO",
+        ", ".join(f"`{folder}`" for folder in sorted(writes)),
+        ", ".join(sorted(name.removeprefix(f"{place.stack.project}_") for name in networks)),
+        ", ".join(sorted(published)),
+    ]
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |")

@@ -66,6 +66,10 @@ def test_everything_that_is_to_be_asked_answers(stack: Stack) -> None:
         "max(pg_stat_archiver_archived_count) >= 0",
         "sum(pg_stat_database_deadlocks) >= 0",
         "max(mindgraph_data_disk_size_bytes) > 0",
+        "max(mindgraph_database_disk_size_bytes) > 0",
+        "max(mindgraph_database_archive_gaps) == 0",
+        "max(mindgraph_database_read_only) == 0",
+        "max(abs(mindgraph_clock_jumped_seconds)) < 60",
         'sum(mindgraph_jobs_total{result="done"}) > 0',
     ],
 )
@@ -82,7 +86,7 @@ def test_all_rules_are_loaded_and_healthy(stack: Stack) -> None:
 
 
 def test_the_command_of_the_runbook_tells_what_fires(stack: Stack) -> None:
-    [command] = re.findall(r"```sh\n(.+)\n```", RUNBOOK)
+    command, *_ = re.findall(r"```sh\n(.+)\n```", RUNBOOK)
 
     def run(*options: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -65,8 +65,6 @@ def test_label_log_and_greeting_name_the_engine(
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/collections/small/snapshots", None),
-        ("GET", "/collections/small/snapshots", None),
         ("GET", "/metrics", None),
         ("PATCH", "/collections/small", {"optimizers_config": {}}),
         ("POST", "/collections/small/points/query/groups", {}),

@@ -6,11 +6,12 @@ import io
 import time
 from datetime import datetime, timedelta, timezone
 
-from host.backups import metrics
+from host.backups import metrics, vectors
 from host.backups.manifest import Manifest, Part
 from host.backups.postgres import DIFFERENTIAL, FULL, Postgres
 from host.backups.repository import Repository
 from host.errors import HostError
+from host.operations import Operation
 from host.stack import Stack
 from host.toolbox import FILES, REDIS, Toolbox
 
@@ -18,9 +19,10 @@ CONFIGURATION = "configuration"
 TIME = "%Y%m%dT%H%M%SZ"
 
 
-def make(stack: Stack, toolbox: Toolbox, kind: str | None) -> Manifest:
+def make(work: Operation, kind: str | None) -> Manifest:
     """`kind` is "full", "diff" or None, which is a full one every BACKUP_FULL_DAYS. Raises
     HostError, and then there is no new backup, and all earlier ones are as they were."""
+    stack, toolbox = work.stack, work.toolbox
     postgres, repository = Postgres(stack), Repository(toolbox)
     repository.prepare()
     postgres.prepare()
@@ -35,8 +37,10 @@ def make(stack: Stack, toolbox: Toolbox, kind: str | None) -> Manifest:
         REDIS: _save_redis(stack, repository, backup),
         CONFIGURATION: repository.save_stream(CONFIGURATION, backup, _configuration(stack)),
     }
+    index, snapshot = vectors.save(stack, repository, backup, work.journal)
     release = str(toolbox.config["services"]["app"]["image"])
-    made = Manifest(backup, toolbox.project, release, database, point, tables, parts)
+    parts.update(snapshot)
+    made = Manifest(backup, toolbox.project, release, database, point, tables, parts, index)
     repository.save_manifest(made)
     _expire(postgres, repository, int(toolbox.settings.get("BACKUP_FULL_KEPT") or 4))
     values = {"time_seconds": round(time.time()), "bytes": made.size}

@@ -56,6 +56,17 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Vectors:
+    """The search index in Qdrant. Without a snapshot of it there is a reason, and no part."""
+
+    collection: str = ""
+    model: str = ""
+    dimension: int = 0
+    points: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Manifest:
     id: str
     project: str
@@ -64,6 +75,7 @@ class Manifest:
     point: Point
     tables: dict[str, Table]
     parts: dict[str, Part]
+    vectors: Vectors = Vectors(reason="the backup is of a release that made none")
     format: int = FORMAT
 
     def text(self) -> str:
@@ -91,6 +103,7 @@ def read(text: str) -> Manifest:
             point=Point(**found["point"]),
             tables={name: Table(**one) for name, one in found["tables"].items()},
             parts={name: Part(**one) for name, one in found["parts"].items()},
+            vectors=Vectors(**found["vectors"]) if "vectors" in found else Manifest.vectors,
             format=found["format"],
         )
     except (KeyError, TypeError, ValueError) as error:

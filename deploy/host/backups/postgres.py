@@ -89,17 +89,25 @@ class Postgres:
     def forget_gaps(self) -> None:
         self.stack.run_in(SERVICE, "bash", "-c", 'rm -f "$PGDATA.archive-gaps"')
 
+    def is_read_only(self) -> bool:
+        """Whether it takes no changes, as its disk is nearly full."""
+        said = self._query("SHOW default_transaction_read_only")
+        return said == "on"
+
     def trouble(self) -> str:
         """Why the archive is behind, or nothing."""
         query = """SELECT last_failed_wal || ' could not be archived at ' || last_failed_time
             FROM pg_stat_archiver
             WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"""
-        options = ("--no-psqlrc", "--no-align", "--tuples-only", "--dbname=mindgraph")
-        return self.stack.run_in(SERVICE, "psql", *options, "--command", query).strip()
+        return self._query(query)
 
     def expire(self, kept: int) -> None:
         """Keeps so many full ones with what builds on them and was archived since."""
         self._ask("expire", f"--repo1-retention-full={kept}")
+
+    def _query(self, query: str) -> str:
+        options = ("--no-psqlrc", "--no-align", "--tuples-only", "--dbname=mindgraph")
+        return self.stack.run_in(SERVICE, "psql", *options, "--command", query).strip()
 
     def _ask(self, *arguments: str) -> str:
         return self.stack.run_in(SERVICE, "mindgraph-pgbackrest", *arguments)

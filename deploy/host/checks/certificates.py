@@ -1,4 +1,4 @@
-"""How long certificates are still good: the site's, as a browser is shown it."""
+"""How long certificates are still good: the site's, as a browser is shown it, and the inside's."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ PATIENCE_S = 5.0
 # good for half a day alone.
 WARN_PART = 6
 WARN_BEFORE = timedelta(days=14)
+# Of the inside: a start renews them when 30 days are left.
+WARN_INSIDE, FAIL_INSIDE = timedelta(days=21), timedelta(days=7)
 # As the proxy's log puts it.
 REFUSED = "could not get certificate from issuer"
 UTC_TIME, EXPLICIT_0 = 0x17, 0xA0
@@ -43,6 +45,25 @@ def examine(address: str, port: int, name: str, now: datetime) -> Finding:
     if left < min(WARN_BEFORE, (found.ends - found.begins) / WARN_PART):
         return warning(check, seen, fix)
     return ok(check, seen)
+
+
+def examine_inside(check: str, text: str, now: datetime) -> Finding:
+    """
+    Args:
+        text: a file with the certificate in PEM, first of all that it has.
+    """
+    fix = "`deploy/mindgraph start` renews it"
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    try:
+        first = text[: text.index(end)] + end
+        found = validity(ssl.PEM_cert_to_DER_cert(first[first.index(begin) :]))
+    except ValueError:
+        return failure(check, "is none", fix)
+    left = found.ends - now
+    seen = f"good until {found.ends:%Y-%m-%d %H:%M} UTC, {_span(left)} from now"
+    if left < FAIL_INSIDE:
+        return failure(check, seen, fix)
+    return warning(check, seen, fix) if left < WARN_INSIDE else ok(check, seen)
 
 
 def with_refusal(found: Finding, log: str) -> Finding:

@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import argparse
 
-from host import locking, output
+from host import operations, output
 from host.backups import making, reports
 from host.backups.postgres import DIFFERENTIAL, FULL
 from host.errors import HostError
-from host.restores import restoring
-from host.stack import Stack
-from host.toolbox import Toolbox
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,15 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    stack = Stack.here()
-    with locking.one_at_a_time(stack) as journal:
-        toolbox = Toolbox(stack)
-        restoring.clean(stack, toolbox, journal)
+    with operations.begun() as work:
         try:
-            made = making.make(stack, toolbox, options.kind)
+            made = making.make(work, options.kind)
         except HostError:
-            reports.failed(toolbox)
+            reports.failed(work.toolbox)
             raise
-        reports.succeeded(toolbox, made)
+        reports.succeeded(work.toolbox, made)
     kind = "full" if made.database.kind == FULL else "differential"
     output.say(f"backup {made.id}: {kind}, {made.size} bytes, restorable to {made.point.time} on")

@@ -4,10 +4,8 @@ import argparse
 import dataclasses
 import json
 
-from host import locking, output
-from host.restores import rehearsing, restoring
-from host.stack import Stack
-from host.toolbox import Toolbox
+from host import operations, output
+from host.restores import rehearsing
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,16 +14,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ends with 1 when the newest backup is not worth what it should be."""
-    stack = Stack.here()
-    with locking.one_at_a_time(stack) as journal:
-        toolbox = Toolbox(stack)
-        restoring.clean(stack, toolbox, journal)
-        report = rehearsing.rehearse(toolbox, journal)
+    with operations.begun() as work:
+        report = rehearsing.rehearse(work.toolbox, work.journal)
     if options.json:
         output.say(json.dumps(dataclasses.asdict(report), indent=1))
     elif report.reason:
         output.complain(f"backup {report.backup} could not be brought back: {report.reason}")
     else:
-        counted = f"{report.tables} tables, {report.rows} rows, {report.files} files"
+        counted = (
+            f"{report.tables} tables, {report.rows} rows, {report.files} files, "
+            f"{report.vectors} vectors of {report.documents} documents"
+        )
         output.say(f"backup {report.backup} came back in {report.seconds} s: {counted}")
+        for one in report.differing:
+            output.complain(f"a restore mends by itself: {one}")
     return 1 if report.reason else 0

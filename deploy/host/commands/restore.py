@@ -3,16 +3,14 @@ from __future__ import annotations
 import argparse
 from typing import Sequence
 
-from host import locking, output
+from host import operations, output
 from host.backups import choosing
 from host.backups.choosing import Target
 from host.backups.manifest import Manifest
 from host.backups.repository import Repository
-from host.locking import Journal
+from host.operations import Operation
 from host.restores import filling, moving, restoring
 from host.restores.generations import SETTING, Generation
-from host.stack import Stack
-from host.toolbox import Toolbox
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,19 +31,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    stack = Stack.here()
-    with locking.one_at_a_time(stack) as journal:
-        toolbox = Toolbox(stack)
-        restoring.clean(stack, toolbox, journal)
-        found = Repository(toolbox).manifests()
+    with operations.begun() as work:
+        stack = work.stack
+        found = Repository(work.toolbox).manifests()
         target = _target(options, found)
         if options.into:
-            other = moving.restore_into(stack, toolbox, target, options.into, journal)
+            other = moving.restore_into(stack, work.toolbox, target, options.into, work.journal)
             port = other.settings()["HTTPS_PORT"]
             output.say(f"{options.into} runs with {target.shown}, at https://localhost:{port}")
             output.say(f"Its settings are in {other.env_file}; MINDGRAPH_ENV_FILE names it to us.")
             return
-        before, target = _restore(options, stack, toolbox, found, journal)
+        before, target = _restore(options, work, found)
     output.say(f"restored to {target.shown}; the stack serves it")
     output.say(
         f"The data as it was is still there. To go back: set {SETTING}={before.name} in "
@@ -55,18 +51,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _restore(
-    options: argparse.Namespace,
-    stack: Stack,
-    toolbox: Toolbox,
-    found: Sequence[Manifest],
-    journal: Journal,
+    options: argparse.Namespace, work: Operation, found: Sequence[Manifest]
 ) -> tuple[Generation, Target]:
     """From the newest backup that leads there: one that was made before the database was taken back
     to an earlier time doesn't."""
     while True:
         target = _target(options, found)
         try:
-            return restoring.restore(stack, toolbox, target, journal), target
+            return restoring.restore(work.stack, work.toolbox, target, work.journal), target
         except filling.OtherHistory:
             found = [one for one in found if one.id < target.manifest.id]
             if not found or options.id:

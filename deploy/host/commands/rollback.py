@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import argparse
 
-from host import locking, output, releases, rollout
-from host.stack import Stack
+from host import operations, output, releases, rollout
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:
@@ -12,9 +11,8 @@ def add_arguments(_parser: argparse.ArgumentParser) -> None:
 
 def run(_options: argparse.Namespace) -> None:
     """The schema stays: a release runs on that of the one after it."""
-    stack = Stack.here()
-    with locking.one_at_a_time(stack):
-        rollout.clean(stack)
+    with operations.begun() as work:
+        stack = work.stack
         target, now = releases.previous(stack), releases.running(stack)
         releases.use(target)
         rollout.replace_app(stack)

@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import argparse
 
-from host import locking, output, releases, rollout
+from host import operations, output, releases, rollout
 from host.backups import making
 from host.errors import HostError
-from host.restores import restoring
 from host.stack import Stack
-from host.toolbox import Toolbox
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,17 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    stack = Stack.here()
-    with locking.one_at_a_time(stack) as journal:
-        toolbox = Toolbox(stack)
-        restoring.clean(stack, toolbox, journal)
-        rollout.clean(stack)
+    with operations.begun() as work:
+        stack = work.stack
         before = releases.changed(stack)
         if not before:
             output.say("the images that run are those that are here; there is nothing to upgrade")
             return
         if not options.no_backup:
-            made = making.make(stack, toolbox, None)
+            made = making.make(work, None)
             output.say(f"backup {made.id} is made")
         _upgrade(stack, before, options.patience)
     output.say("upgraded; to go back: mindgraph rollback")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from host import engine, output
 from host.backups import manifest as manifests
 from host.backups.choosing import Target
 from host.backups.manifest import Table
 from host.backups.repository import Repository
 from host.errors import HostError
+from host.restores import vectors
 from host.restores.generations import Generation
+from host.restores.vectors import Brought, Index
 from host.toolbox import (
     BACKUPS,
     FILES,
@@ -37,10 +41,20 @@ class OtherHistory(HostError):
     the transaction is not after it. An older one may do."""
 
 
+@dataclass(frozen=True)
+class Filled:
+    """What came out: the sums of all tables, and what there is of the search index."""
+
+    tables: dict[str, Table]
+    index: Index
+    vectors: Brought
+
+
 def fill_postgres(
     toolbox: Toolbox, target: Target, generation: Generation, live: str | None
-) -> dict[str, Table]:
-    """Returns the sums of all tables. `live` is a volume with a log that the archive may lack.
+) -> tuple[dict[str, Table], Index]:
+    """Returns the sums of all tables, and what a search index must have. `live` is a volume with a
+    log that the archive may lack.
 
     Raises:
         Wrong, ToolFailed.
@@ -59,14 +73,16 @@ def fill_postgres(
         generation.remove_one(POSTGRES)
         generation.make(toolbox, [POSTGRES])
         said = _recover(toolbox, target, ("--type=default",), generation, live)
-    found = manifests.tables(said.splitlines()[1:])
+    lines = said.splitlines()
+    middle = lines.index("tables")
+    found = manifests.tables(lines[middle + 1 :])
     if target.exact:
         differences = manifests.differences(target.manifest.tables, found)
         if differences:
             raise Wrong(f"the database is not that of the backup: {'; '.join(differences[:5])}")
     elif not {*target.manifest.tables} & {*found}:
         raise Wrong("the database has none of the backup's tables")
-    return found
+    return found, vectors.read_index(lines[1:middle])
 
 
 def fill_files(
@@ -96,17 +112,22 @@ def fill_redis(
 
 def fill(
     toolbox: Toolbox, repository: Repository, target: Target, generation: Generation, beside: bool
-) -> dict[str, Table]:
-    """All of it. With `beside`, what the volumes in use have is taken in as well."""
+) -> Filled:
+    """All of it. With `beside`, what the volumes in use have is taken in as well; without it, the
+    vectors of each document are told."""
     live = {key: toolbox.volume(key) if beside else None for key in (FILES, POSTGRES)}
     there = {key: name if name and engine.find_volume(name) else None for key, name in live.items()}
     generation.make(toolbox)
     output.complain(f"recovering the database to {target.shown}")
-    tables = fill_postgres(toolbox, target, generation, there[POSTGRES])
-    output.complain("bringing back uploaded files and sessions")
+    tables, index = fill_postgres(toolbox, target, generation, there[POSTGRES])
+    output.complain("bringing back uploaded files, sessions and the search index")
     fill_files(toolbox, repository, target, generation, there[FILES])
     fill_redis(toolbox, repository, target, generation)
-    return tables
+    if beside and not toolbox.is_bundled("qdrant"):
+        # Its points are where they were; what they lack is written when the database is there.
+        return Filled(tables, index, Brought())
+    brought = vectors.bring(toolbox, repository, target, generation, index, listed=not beside)
+    return Filled(tables, index, brought)
 
 
 def _recover(

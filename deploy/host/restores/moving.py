@@ -15,7 +15,7 @@ from host.backups.choosing import Target
 from host.backups.repository import Repository
 from host.errors import HostError, WrongUse
 from host.locking import Journal
-from host.restores import filling, switching
+from host.restores import filling, switching, vectors
 from host.restores.generations import SETTING, Generation
 from host.stack import Stack
 from host.toolbox import Toolbox
@@ -43,7 +43,7 @@ def restore_into(
     checking.check(toolbox, repository, target.manifest)
     journal.note(**{UNFINISHED: name})
     try:
-        filling.fill(toolbox, repository, target, made, beside=False)
+        filled = filling.fill(toolbox, repository, target, made, beside=False)
         env.write(env_file, _settings(stack, toolbox, name))
         other = Stack(stack.folder, env_file)
         _make_secrets(other)
@@ -57,6 +57,7 @@ def restore_into(
         made.remove()
         raise
     journal.clear()
+    vectors.settle(other, filled.vectors.reason)
     return other
 
 
@@ -75,9 +76,12 @@ def _settings(stack: Stack, toolbox: Toolbox, name: str) -> str:
     text = stack.env_file.read_text(encoding="utf-8", errors="surrogateescape")
     images = str(toolbox.config["services"]["postgres"]["image"]).rpartition("-")[0]
     settings = {
+        # Two databases must not share the points of a Qdrant elsewhere.
+        "BUNDLED_QDRANT": "",
         "COMPOSE_PROJECT_NAME": name,
         "IMAGE_NAMESPACE": images,
         "PUBLIC_BIND": "127.0.0.1",
+        "QDRANT_URL": "",
         "SECRETS_DIR": f"{toolbox.settings.get('SECRETS_DIR') or './secrets'}-{name}",
         SETTING: "",
         **{port: str(_free_port()) for port in PORTS},

@@ -12,13 +12,13 @@ from host.backups.postgres import Postgres
 from host.backups.repository import Repository
 from host.errors import HostError
 from host.locking import Journal
-from host.restores import filling, moving, rehearsing, switching
+from host.restores import filling, moving, rehearsing, switching, vectors
 from host.restores.generations import SETTING, Generation
 from host.stack import Stack
 from host.toolbox import Toolbox
 
-# What the journal says while a generation is made.
-UNFINISHED = "generation"
+# What the journal says while a generation is made, and while the stack changes to it.
+UNFINISHED, SWITCHING = "generation", "switching"
 
 
 def clean(stack: Stack, toolbox: Toolbox, journal: Journal) -> None:
@@ -26,12 +26,13 @@ def clean(stack: Stack, toolbox: Toolbox, journal: Journal) -> None:
     toolbox.remove_leftovers()
     rehearsing.clean(toolbox, journal)
     moving.clean(journal)
-    left = journal.read().get(UNFINISHED)
+    notes = journal.read()
+    if notes.get(SWITCHING):
+        # Whichever data the stack is to have, it was stopped for it.
+        switching.start(stack)
+    left = notes.get(UNFINISHED)
     if left and left != stack.settings().get(SETTING, ""):
         Generation(toolbox.project, left).remove()
-    elif left:
-        switching.start(stack)
-    journal.clear()
 
 
 def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) -> Generation:
@@ -46,16 +47,22 @@ def restore(stack: Stack, toolbox: Toolbox, target: Target, journal: Journal) ->
     made = Generation(toolbox.project, datetime.now(timezone.utc).strftime("-%Y%m%dT%H%M%SZ"))
     journal.note(**{UNFINISHED: made.name})
     try:
-        filling.fill(toolbox, repository, target, made, beside=True)
+        filled = filling.fill(toolbox, repository, target, made, beside=True)
         output.complain("starting the stack with the restored data")
+        journal.note(**{SWITCHING: made.name})
         switching.switch(stack, made.name)
-    except BaseException:
+    except BaseException as error:
         toolbox.remove_leftovers()
         if stack.settings().get(SETTING, "") != made.name:
             made.remove()
+            if isinstance(error, HostError):
+                # The stack is as it was before; after anything else the next command sees to it.
+                journal.clear()
         raise
     journal.clear()
-    _index(stack)
+    if not toolbox.is_bundled("qdrant"):
+        vectors.require_elsewhere(stack, toolbox, repository, target, filled.index)
+    vectors.settle(stack, filled.vectors.reason)
     return before
 
 
@@ -71,12 +78,3 @@ def _archive(stack: Stack) -> bool:
         output.complain("the database or its archive doesn't answer; its volume is read instead")
         return False
     return True
-
-
-def _index(stack: Stack) -> None:
-    """Makes the index for searches, which is empty in the new volume, of what the database has."""
-    output.complain("making the search index of the documents; all else is served already")
-    try:
-        stack.run_in("app", "mindgraph", "reindex")
-    except HostError as error:
-        output.complain(f"there is no search index yet; later run: mindgraph reindex\n{error}")

@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ class Collection:
         config = schema.config_from(self.settings["create"])
         self.shard = edge.EdgeShard.load(str(folder / SHARD), config)
         self.writing = threading.Lock()
+        self.tidying = threading.Lock()
         self.operations = 0
 
     @staticmethod
@@ -93,9 +95,17 @@ class Collection:
         The engine lets nobody else work meanwhile: for some seconds with 50,000 points, once a
         fifth of them was deleted, and for minutes where a collection asks for an index of vectors.
         """
-        self.shard.flush()
-        if self.shard.optimize():
+        with self.tidying:
             self.shard.flush()
+            if self.shard.optimize():
+                self.shard.flush()
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """What is in the folder does not change within the block, and is all that was written."""
+        with self.tidying, self.writing:
+            self.shard.flush()
+            yield
 
     def info(self) -> Json:
         state = self.shard.info()

@@ -7,6 +7,7 @@ from typing import Any
 import points
 import qdrant_edge as edge
 import queries
+import snapshots
 from collection import Collection
 from errors import BadRequest, Json, Unsupported, built, known, listed, require
 from filters import filter_from
@@ -183,6 +184,29 @@ def search_batch(ask: Ask) -> Any:
     return [search(ask.about(each)) for each in listed(ask.body.get("searches"), "searches")]
 
 
+def make_snapshot(ask: Ask) -> Any:
+    return ask.store.snapshots.make(ask.store.require(ask.path["name"]))
+
+
+def list_snapshots(ask: Ask) -> Any:
+    return ask.store.snapshots.list_(ask.store.require(ask.path["name"]))
+
+
+def read_snapshot(ask: Ask) -> Any:
+    """A path: the answer is the file."""
+    collection = ask.store.require(ask.path["name"])
+    return ask.store.snapshots.require(collection, ask.path["snapshot"])
+
+
+def delete_snapshot(ask: Ask) -> Any:
+    collection = ask.store.require(ask.path["name"])
+    return ask.store.snapshots.remove(collection, ask.path["snapshot"])
+
+
+def recover_snapshot(ask: Ask) -> Any:
+    return ask.store.recover(ask.path["name"], snapshots.location_from(ask.body))
+
+
 def standalone(_: Ask) -> Any:
     return {"status": "disabled"}
 
@@ -200,6 +224,11 @@ ROUTES: list[tuple[str, str, Handler]] = [
     ("PUT", NAME + "/index", create_index),
     ("DELETE", NAME + "/index/{field:path}", delete_index),
     ("POST", NAME + "/facet", facet),
+    ("POST", NAME + "/snapshots", make_snapshot),
+    ("GET", NAME + "/snapshots", list_snapshots),
+    ("PUT", NAME + "/snapshots/recover", recover_snapshot),
+    ("GET", NAME + "/snapshots/{snapshot}", read_snapshot),
+    ("DELETE", NAME + "/snapshots/{snapshot}", delete_snapshot),
     ("POST", POINTS, retrieve),
     ("PUT", POINTS, update(points.upsert_from)),
     ("POST", POINTS + "/batch", update_batch),

@@ -40,7 +40,7 @@ def main() -> int:
     try:
         settings = settings_from(os.environ)
         configure_log(settings)
-        store = Store(settings.storage)
+        store = Store(settings.storage, settings.snapshots)
     except (SettingsError, StorageError) as error:
         sys.stderr.write(f"Error: {error}.\n")
         return 1

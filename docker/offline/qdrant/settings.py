@@ -17,6 +17,7 @@ READ = (
     "QDRANT__SERVICE__HOST",
     "QDRANT__SERVICE__HTTP_PORT",
     "QDRANT__SERVICE__MAX_REQUEST_SIZE_MB",
+    "QDRANT__STORAGE__SNAPSHOTS_PATH",
     "QDRANT__STORAGE__STORAGE_PATH",
 )
 LEVELS = {"TRACE": "DEBUG", "DEBUG": "DEBUG", "INFO": "INFO", "WARN": "WARNING", "ERROR": "ERROR"}
@@ -32,6 +33,7 @@ class Settings:
     port: int
     api_key: str
     storage: Path
+    snapshots: Path
     max_request_bytes: int
     log_level: str
     ignored: tuple[str, ...]
@@ -47,6 +49,7 @@ def settings_from(environ: Mapping[str, str]) -> Settings:
         port=number(environ, "QDRANT__SERVICE__HTTP_PORT", 6333),
         api_key=environ.get("QDRANT__SERVICE__API_KEY", ""),
         storage=Path(environ.get("QDRANT__STORAGE__STORAGE_PATH") or "./storage"),
+        snapshots=Path(environ.get("QDRANT__STORAGE__SNAPSHOTS_PATH") or "./snapshots"),
         max_request_bytes=number(environ, "QDRANT__SERVICE__MAX_REQUEST_SIZE_MB", 32) * 1024**2,
         # The real server takes a filter of modules here as well; only a bare level means one.
         log_level=LEVELS.get(level, "INFO"),

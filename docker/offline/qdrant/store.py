@@ -8,7 +8,8 @@ import threading
 import uuid
 from pathlib import Path
 
-from collection import Collection, check_name, write_json
+import snapshots
+from collection import SETTINGS, Collection, check_name, sync_folder, write_json
 from errors import ApiError, BadRequest, CollectionMissing, Json, known, listed, require
 
 log = logging.getLogger("qdrant")
@@ -24,9 +25,10 @@ class StorageError(Exception):
 
 
 class Store:
-    def __init__(self, storage: Path) -> None:
+    def __init__(self, storage: Path, snapshots_folder: Path) -> None:
         # A folder of its own: the real server's files in the same volume are never touched.
         self.folder = storage / "offline"
+        self.snapshots = snapshots.Snapshots(snapshots_folder)
         self.changing = threading.Lock()
         self.collections: dict[str, Collection] = {}
         self.aliases: dict[str, str] = {}
@@ -88,6 +90,24 @@ class Store:
             self.collections[name] = Collection.make(folder, name, body)
         return True
 
+    def recover(self, name: str, path: Path) -> bool:
+        """Makes a collection of a snapshot, or puts that in its place."""
+        check_name(name)
+        folder = self.folder / uuid.uuid4().hex
+        unfinished = folder.with_suffix(".new")
+        with self.changing, snapshots.unpacked(path, unfinished):
+            settings = json.loads((unfinished / SETTINGS).read_text("utf-8"))
+            write_json(unfinished / SETTINGS, {**settings, "name": name})
+            # What can't be loaded is no reason to lose what is there.
+            Collection(unfinished).close()
+            gone = self.collections.pop(name, None)
+            if gone is not None:
+                self.forget(gone)
+            unfinished.rename(folder)
+            sync_folder(self.folder)
+            self.collections[name] = Collection(folder)
+        return True
+
     def delete(self, name: str) -> bool:
         with self.changing:
             gone = self.collections.pop(name, None)
@@ -96,10 +116,13 @@ class Store:
             remaining = {a: c for a, c in self.aliases.items() if c != name}
             if remaining != self.aliases:
                 self.save_aliases(remaining)
-            with self.wake:
-                self.written.discard(gone)
-            gone.remove()
+            self.forget(gone)
         return True
+
+    def forget(self, gone: Collection) -> None:
+        with self.wake:
+            self.written.discard(gone)
+        gone.remove()
 
     def change_aliases(self, body: Json) -> bool:
         """Applies all actions or, when one of them is wrong, none."""

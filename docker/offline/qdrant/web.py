@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any, Never
 
 from errors import ApiError, BadRequest, Unsupported
@@ -13,7 +14,7 @@ from settings import Settings
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 from store import Store
@@ -97,6 +98,8 @@ def endpoint(handler: Handler, store: Store, settings: Settings) -> Endpoint:
             result = await run_in_threadpool(handle, handler, raw, ask)
         except ApiError as error:
             return failed(error, started)
+        if isinstance(result, Path):
+            return FileResponse(result, media_type="application/octet-stream")
         elapsed = time.perf_counter() - started
         return JSONResponse({"result": result, "status": "ok", "time": elapsed})
 

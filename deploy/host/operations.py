@@ -1,0 +1,40 @@
+"""What every operation on a stack begins with."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Iterator
+
+from host import locking, rollout
+from host.backups import vectors
+from host.locking import Journal
+from host.restores import restoring
+from host.stack import Stack
+from host.toolbox import Toolbox
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One at a time works on a stack; what the one before left is gone."""
+
+    stack: Stack
+    toolbox: Toolbox
+    journal: Journal
+
+
+@contextmanager
+def begun() -> Iterator[Operation]:
+    """Raises HostError at once when another one is at work."""
+    stack = Stack.here()
+    with locking.one_at_a_time(stack) as journal:
+        work = Operation(stack, Toolbox(stack), journal)
+        _clean(work)
+        yield work
+
+
+def _clean(work: Operation) -> None:
+    vectors.clean(work.stack, work.journal)
+    restoring.clean(work.stack, work.toolbox, work.journal)
+    rollout.clean(work.stack)
+    work.journal.clear()
