@@ -8,5 +8,6 @@ options=()
 [ -t 0 ] || options+=(--no-TTY)
 # The password is the container's, and stays in it.
 # shellcheck disable=SC2016
-exec docker compose exec "${options[@]}" postgres sh -c 'PGPASSWORD=$DATABASE_OWNER_PASSWORD exec psql \
-    --no-psqlrc --set ON_ERROR_STOP=1 --host postgres --username mindgraph_owner --dbname mindgraph'
+exec docker compose exec "${options[@]}" postgres sh -c '
+    PGPASSWORD=${DATABASE_OWNER_PASSWORD:-$(cat "$DATABASE_OWNER_PASSWORD_FILE")} exec psql --no-psqlrc \
+    --set ON_ERROR_STOP=1 --host postgres --username mindgraph_owner --dbname mindgraph'

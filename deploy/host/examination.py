@@ -203,7 +203,7 @@ class Machine:
         return containers.examine(self._containers(), self.active) if self.config else []
 
     def _ports(self) -> Iterator[Finding]:
-        wanted = ports.published(self.config)
+        wanted = [one for one in ports.published(self.config) if one.service in self.active]
         yield from ports.examine(self.root, wanted, self.running)
         yield firewall.examine(self.root, wanted)
 

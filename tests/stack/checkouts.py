@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests import commands
 
 from .stacks import CHECKOUT
 
@@ -23,6 +26,7 @@ PARTS = (
     "pyproject.toml",
     "requirements.lock",
 )
+MADE_FROM = 'echo "$(cat requirements-dev.lock pyproject.toml | sha256sum) $PWD" >.venv/.made-from'
 
 
 def copy_to(folder: Path) -> Path:
@@ -33,6 +37,28 @@ def copy_to(folder: Path) -> Path:
             shutil.copytree(source, folder / part, ignore=ignored)
         else:
             shutil.copy(source, folder)
+    return folder
+
+
+def repository(folder: Path) -> None:
+    """A copy that can be cloned."""
+    folder.mkdir()
+    commit(copy_to(folder), "A release")
+
+
+def commit(folder: Path, subject: str) -> None:
+    git = ("git", "-C", str(folder), "-c", "user.name=Test", "-c", "user.email=test@example.org")
+    for arguments in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", subject)):
+        subprocess.run([*git, *arguments], check=True)
+
+
+def with_environment(folder: Path) -> Path:
+    """A copy with this one's Python environment, which `make venv` takes for its own."""
+    copy_to(folder)
+    shutil.copy(CHECKOUT / "requirements-dev.lock", folder)
+    (folder / ".venv").mkdir()
+    (folder / ".venv" / "bin").symlink_to(commands.MINDGRAPH.parent)
+    subprocess.run(["bash", "-c", MADE_FROM], cwd=folder, check=True)
     return folder
 
 

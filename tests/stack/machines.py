@@ -31,11 +31,24 @@ PATIENCE_S = 300.0
 class Machine:
     """`checkout` is at the same path as outside, as the engine outside binds files from there."""
 
-    def __init__(self, checkout: Path) -> None:
+    def __init__(
+        self,
+        checkout: Path,
+        network: str = "none",
+        hosts: Mapping[str, str] | None = None,
+        init: str = "/sbin/init",
+    ) -> None:
+        """
+        Args:
+            checkout: or any folder that the engine outside shall find in the same place.
+            network: of the engine.
+            hosts: names with the addresses that it knows them by.
+            init: what is PID 1.
+        """
         self.engine = docker.from_env()
         self.checkout = checkout
         self.folder = leftovers.reserve()
-        self.container = self._make()
+        self.container = self._make(network, hosts or {}, init.split())
 
     def __enter__(self) -> Machine:
         return self
@@ -49,24 +62,28 @@ class Machine:
         leftovers.remove(self.engine, self.folder)
         self.engine.close()
 
-    def _make(self) -> Container:
+    def _make(self, network: str, hosts: Mapping[str, str], init: list[str]) -> Container:
         options: Any = {
             "cap_add": ["NET_ADMIN", "SYS_ADMIN"],
             "cgroupns": "host",
             "labels": {"com.docker.compose.project": self.folder.name},
-            "network_mode": "none",
+            "extra_hosts": dict(hosts),
+            "network": network,
             "security_opt": ["seccomp=unconfined", "apparmor=unconfined"],
             "stop_signal": "SIGRTMIN+3",
+            # What is published has addresses of the machine outside.
+            "sysctls": {"net.ipv4.ip_nonlocal_bind": "1"},
             "tmpfs": {"/run": "", "/run/lock": ""},
             "volumes": [
                 f"{self.checkout}:{self.checkout}",
                 f"{SOCKET.resolve()}:/host/docker.sock",
+                "/run/systemd/journal:/host/journal",
                 f"{shutil.which('docker')}:/usr/bin/docker:ro",
                 f"{compose_plugin()}:/usr/libexec/docker/cli-plugins/docker-compose:ro",
                 "/sys/fs/cgroup:/sys/fs/cgroup:rw",
             ],
         }
-        made: Container = self.engine.containers.create(image(self.engine), **options)
+        made: Container = self.engine.containers.create(image(self.engine), init, **options)
         unit = (BUILD / "docker.service").read_text(encoding="utf-8")
         made.put_archive("/", packed("/usr/lib/systemd/system/docker.service", unit))
         # A boot empties /tmp, and that is where checkouts of tests are.

@@ -74,6 +74,32 @@ def test_nobody_else_gets_in_from_there(
     assert reason in remote(provider, role, provider.env[secret], options)
 
 
+def test_the_pooler_finds_a_database_that_was_made_anew_at_another_address(
+    provider: Stack,
+) -> None:
+    network = provider.engine.networks.get(f"{provider.project}_data")
+    before = address(provider, "postgres")
+    pooler = provider.state("pgbouncer")["StartedAt"]
+    provider.compose("rm", "--stop", "--force", "postgres")
+    image = provider.container("pgbouncer").attrs["Image"]
+    # Takes the address that is free now.
+    other = provider.engine.containers.create(image, ["sleep", "600"], entrypoint=[], detach=True)
+    try:
+        network.connect(other)
+        other.start()
+        provider.compose("up", "--detach", "--no-deps", "--wait", "postgres")
+        assert address(provider, "postgres") != before
+        provider.wait_until_well()
+    finally:
+        other.remove(force=True)
+    assert provider.state("pgbouncer")["StartedAt"] == pooler
+
+
+def address(stack: Stack, service: str) -> str:
+    networks = stack.container(service).attrs["NetworkSettings"]["Networks"]
+    return str(networks[f"{stack.project}_data"]["IPAddress"])
+
+
 def test_a_stack_without_servers_of_its_own_uses_those_that_its_env_file_names(
     provider: Stack,
 ) -> None:

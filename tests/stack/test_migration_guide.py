@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +15,13 @@ import pytest
 
 from app.db import engine
 from app.db.init import init_db
-from tests import commands, databases, samples, sources
+from tests import databases, samples, sources
 from tests.cli import processes
 from tests.places import CHECKOUT
 from tests.servers import Servers
 
 from . import guides
-from .checkouts import certificates, copy_to
+from .checkouts import certificates, with_environment
 from .guides import Reader
 from .stacks import Stack, bare_environment, env_format
 
@@ -48,7 +45,6 @@ QUARANTINE = 3
 OWNER = (72, "16100002664")
 STORED = "植物的光合作用"
 ADOPTED = "documents taken over: 59, 1 with their file and 58 as the text"
-MADE_FROM = 'echo "$(cat requirements-dev.lock pyproject.toml | sha256sum) $PWD" >.venv/.made-from'
 
 
 @pytest.fixture
@@ -72,14 +68,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of this one, with the Python environment of this one."""
-    made = copy_to(tmp_path)
-    for name in (".env.example", "Makefile", "requirements-dev.lock"):
-        shutil.copy(CHECKOUT / name, made)
-    (made / ".venv").mkdir()
-    (made / ".venv" / "bin").symlink_to(commands.MINDGRAPH.parent)
-    subprocess.run(["bash", "-c", MADE_FROM], cwd=made, check=True)
-    return made
+    return with_environment(tmp_path)
 
 
 @pytest.fixture
@@ -149,15 +138,9 @@ def report_of(file: Path) -> dict[str, Any]:
 
 @contextmanager
 def served(reader: Reader, block: guides.Block, log: Path) -> Iterator[Client]:
-    """The service that a block of the document starts, on a port of its own."""
-    environ = {**reader.environ, "APP_PORT": "0"}
-    program = ("bash", "-c", block.text)
-    with processes.running(environ=environ, log=log, program=program, cwd=reader.checkout) as made:
-        with Client(made.url()) as client:
-            yield client
-        # As Ctrl-C does in a terminal: not only to the shell.
-        os.killpg(made.process.pid, signal.SIGINT)
-        made.process.wait(processes.STOP_S)
+    """The service that a block of the document starts."""
+    with guides.served(reader, block, log) as url, Client(url) as client:
+        yield client
 
 
 def test_each_block_of_the_guide_is_run_by_a_test_below() -> None:

@@ -102,4 +102,10 @@ def test_the_proxy_is_meant_for_others(tmp_path: Path) -> None:
     wanted = [of("proxy", "0.0.0.0", 80), of("proxy", "203.0.113.9", 443)]
     found = firewall.examine(tmp_path, wanted)
     assert found.status == "ok"
-    assert "the proxy's 80, 443 are open to the network" in found.seen
+    assert "open to the network: 80 (the proxy), 443 (the proxy); ufw is off" in found.seen
+
+
+def test_a_database_that_was_opened_to_others_is_meant_for_them(tmp_path: Path) -> None:
+    found = firewall.examine(tmp_path, [of("postgres", "203.0.113.9", 5432)])
+    assert found.status == "ok"
+    assert "5432 (the database, by TLS alone)" in found.seen

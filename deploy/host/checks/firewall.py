@@ -10,6 +10,9 @@ from typing import Sequence
 from host.checks.finding import Finding, ok, warning
 from host.checks.ports import Published
 
+# What is published for others, with docker/postgres/remote.yaml the last one as well.
+MEANT = {"proxy": "the proxy", "postgres": "the database, by TLS alone"}
+
 
 def examine(root: Path, wanted: Sequence[Published]) -> Finding:
     """
@@ -20,9 +23,7 @@ def examine(root: Path, wanted: Sequence[Published]) -> Finding:
     is_on = _is_on(root)
     state = "ufw is on, and Docker passes by it" if is_on else "ufw is off or not there"
     opened = [one for one in wanted if not _is_loopback(one.address)]
-    # Its proxy is meant for others.
-    meant = [one for one in opened if one.service == "proxy"]
-    bare = [one for one in opened if one not in meant]
+    bare = [one for one in opened if one.service not in MEANT]
     if bare:
         shown = ", ".join(f"{one.address}:{one.port} ({one.service})" for one in bare)
         return warning(
@@ -30,10 +31,10 @@ def examine(root: Path, wanted: Sequence[Published]) -> Finding:
             f"open to the network without TLS: {shown}; {state}",
             "set APP_BIND=127.0.0.1 in .env, then `make up`",
         )
-    if not meant:
+    if not opened:
         return ok("firewall", f"only this machine reaches the stack; {state}")
-    shown = ", ".join(str(one.port) for one in meant)
-    return ok("firewall", f"the proxy's {shown} are open to the network; {state}")
+    shown = ", ".join(f"{one.port} ({MEANT[one.service]})" for one in opened)
+    return ok("firewall", f"open to the network: {shown}; {state}")
 
 
 def _is_on(root: Path) -> bool:

@@ -23,15 +23,15 @@ root=$1
 packages=$root/srv/packages
 mkdir "$packages"
 APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get install --yes --quiet --quiet --download-only \
-    git make pgbouncer postgresql python3 sudo ufw >&2
+    git make postgresql postgresql-client python3 ufw >&2
 mv "$root"/var/cache/apt/archives/*.deb "$packages"
 chroot "$root" sh -c 'cd /srv/packages && apt-ftparchive packages . >Packages'
 rm -f "$root"/etc/apt/sources.list.d/*
 echo 'deb [trusted=yes] file:/srv/packages ./' >"$root/etc/apt/sources.list"
 EOF
 TMPDIR=$work mmdebstrap --quiet --variant=minbase \
-    --include=apt-utils,curl,dbus,git,logrotate,make,openssl,passwd,sudo,systemd,systemd-sysv \
-    --include=libpython3-stdlib,python3-minimal \
+    --include=apt-utils,ca-certificates,curl,dbus,iproute2,logrotate,openssl,passwd,sudo,systemd,systemd-sysv \
+    --include=libpython3-stdlib,make,python3-minimal \
     --customize-hook="sh $work/repository.sh \"\$1\"" \
     --dpkgopt='path-exclude=/usr/share/man/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' \
