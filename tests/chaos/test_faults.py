@@ -136,8 +136,8 @@ def fill_redis(stack: Stack) -> None:
     """With what takes all that it may have."""
     script = """
         export REDISCLI_AUTH=$(cat /run/secrets/REDIS_PASSWORD)
-        yes "$(head -c 100000 /dev/zero | tr '\\0' x)" | head -n 3000 |
-            awk '{ print "SET filler:" NR " " $0 " EX 100000" }' | redis-cli >/dev/null
+        some="for i = 1, 40 do redis.call('SETEX', KEYS[1] .. i, 9999, string.rep('x', 100000)) end"
+        for step in {1..20}; do redis-cli EVAL "$some" 1 "filler:$step:"; done
         redis-cli SET one more
     """
     said = stack.run_in("redis", "bash", "-c", script).stdout

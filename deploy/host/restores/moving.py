@@ -75,6 +75,8 @@ def _settings(stack: Stack, toolbox: Toolbox, name: str) -> str:
     text = stack.env_file.read_text(encoding="utf-8", errors="surrogateescape")
     images = str(toolbox.config["services"]["postgres"]["image"]).rpartition("-")[0]
     settings = {
+        # Two databases of one origin would spoil each other's archive; it has a volume of its own.
+        "BACKUP_S3_BUCKET": "",
         "COMPOSE_PROJECT_NAME": name,
         "IMAGE_NAMESPACE": images,
         "PUBLIC_BIND": "127.0.0.1",

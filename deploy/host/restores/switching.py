@@ -8,7 +8,7 @@ from typing import Mapping
 import env
 import env_format
 
-from host import output
+from host import output, running
 from host.errors import HostError
 from host.restores.generations import SETTING
 from host.stack import ComposeFailed, Stack
@@ -52,7 +52,9 @@ def switch(stack: Stack, name: str) -> None:
 def start(stack: Stack) -> None:
     """Nothing is written any more while the database changes; and the pooler, which would go on
     looking for it at its old address, is started anew."""
+    if running.is_production(stack):
+        running.refresh_secrets(stack)
     config = stack.config()
-    running = [name for name in ("app", "worker", "pgbouncer") if name in config["services"]]
-    stack.compose("stop", *running)
+    writers = [name for name in ("app", "worker", "pgbouncer") if name in config["services"]]
+    stack.compose("stop", *writers)
     stack.compose("up", "--detach", "--wait", "--no-build")
