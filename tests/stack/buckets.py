@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -57,17 +60,27 @@ class Server:
         self.engine.close()
 
     def join(self, stack: Stack) -> None:
-        """Can be reached from the stack's network for backups."""
+        """Can be reached from the stack's network for backups, also of one that is yet to start."""
+        stack.compose("create", "--no-build", "--pull", "never", "postgres")
         network = self.engine.networks.get(f"{stack.project}_archive")
         network.connect(self.container, aliases=[NAME])
 
     def leave(self, stack: Stack) -> None:
         self.engine.networks.get(f"{stack.project}_archive").disconnect(self.container)
 
+    @contextmanager
+    def joined(self, stack: Stack) -> Iterator[None]:
+        """The same for as long as the block lasts; a network in use could not be removed."""
+        self.join(stack)
+        try:
+            yield
+        finally:
+            self.leave(stack)
+
     def make_bucket(self, stack: Stack) -> None:
         """Returns when there is one."""
         address = f"https://127.0.0.1:{self._port}/{BUCKET}"
-        context = httpx.create_ssl_context(verify=str(self.folder / "authority.crt"))
+        context = ssl.create_default_context(cafile=str(self.folder / "authority.crt"))
 
         def made() -> bool:
             try:

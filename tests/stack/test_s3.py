@@ -27,11 +27,12 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def stack(server: Server) -> Iterator[Stack]:
     with Stack(*PRODUCTION, OVERLAY, settings=server.settings) as stack:
-        stack.up()
-        server.join(stack)
-        server.make_bucket(stack)
-        stack.sql_inside(NOTES)
-        yield stack
+        stack.make_secrets()
+        with server.joined(stack):
+            server.make_bucket(stack)
+            stack.up()
+            stack.sql_inside(NOTES)
+            yield stack
 
 
 def write(stack: Stack, text: str) -> None:
@@ -102,13 +103,12 @@ def test_after_a_fire_the_env_file_and_the_bucket_are_enough(server: Server, sta
     write(stack, "last")
     backups.succeed(stack, "backup")
     then = backups.sums(stack)
-    stack.down("--volumes")
+    stack.compose("down", "--volumes", check=False)
     with Stack(*PRODUCTION, OVERLAY) as other:
         other.set(**{name: value for name, value in stack.env.items() if name not in OWN})
-        other.compose("create", "--no-build", "--pull", "never", "postgres")
-        server.join(other)
-        said = backups.succeed(other, "restore")
-        assert "the stack serves it" in said
-        assert other.is_well()
-        assert backups.sums(other) == then
-        backups.succeed(other, "backup")
+        with server.joined(other):
+            said = backups.succeed(other, "restore")
+            assert "the stack serves it" in said
+            assert other.is_well()
+            assert backups.sums(other) == then
+            backups.succeed(other, "backup")
