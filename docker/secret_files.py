@@ -52,6 +52,7 @@ OF_SERVICES = {
 }
 # What the proxy reads where the site's certificate, or the authority that signs it, is one's own.
 PROXY = 10002
+POSTGRES = 999
 SITE_FILES = {"acme.crt": "TLS_ACME_CA", "site.crt": "TLS_CERTIFICATE", "site.key": "TLS_KEY"}
 
 
@@ -68,6 +69,7 @@ def lines(settings: dict[str, str]) -> Iterator[str]:
     for file, name in SITE_FILES.items():
         yield line(PROXY, "proxy", file, read(name, settings))
     yield line(0, "authority", "database.crt", read("DATABASE_CA", settings))
+    yield line(POSTGRES, "postgres", "s3-authority.crt", read("BACKUP_S3_CA", settings))
 
 
 def line(owner: int, folder: str, file: str, value: bytes) -> str:

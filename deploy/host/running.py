@@ -22,7 +22,7 @@ def start(stack: Stack, wait_s: int) -> None:
     if not engine_answers():
         raise HostError("no Docker Engine answers; start it: systemctl start docker")
     if is_production(stack):
-        _refresh_secrets(stack)
+        refresh_secrets(stack)
     try:
         stack.compose(
             *("up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"),
@@ -70,7 +70,8 @@ def containers(stack: Stack) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.splitlines() if line.strip()]
 
 
-def _refresh_secrets(stack: Stack) -> None:
+def refresh_secrets(stack: Stack) -> None:
+    """Makes production's files of what .env says now. Raises HostError."""
     try:
         secret_files.make(stack.env_file)
     except secret_files.Refusal as refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 import threading
@@ -23,6 +24,8 @@ PLACES = {
     QDRANT: "/qdrant/storage",
     BACKUPS: "/var/lib/pgbackrest",
 }
+# The database's network for a server of S3, and the file that makes it.
+ARCHIVE, OVERLAY = "archive", "docker/postgres/s3.yaml"
 # What root in a container needs for the files of others.
 READING = ("DAC_OVERRIDE",)
 WRITING = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
@@ -137,13 +140,11 @@ class Toolbox:
         engine.remove_containers(f"{LABEL}={self.project}")
 
     def _start(self, tool: Tool) -> subprocess.Popen[bytes]:
-        # An S3 server is outside; a repository in a volume needs no network.
-        network = "bridge" if self.settings.get("BACKUP_S3_BUCKET") else "none"
         command = [*tool.command]
         if tool.service == "postgres":
             command.insert(0, "mindgraph-with-settings")
         arguments = [
-            *("docker", "run", "--rm", "--interactive", "--init", f"--network={network}"),
+            *("docker", "run", "--rm", "--interactive", "--init", f"--network={self._network()}"),
             *("--read-only", "--tmpfs=/tmp", "--shm-size=256m", "--pids-limit=256"),
             *("--cap-drop=ALL", "--security-opt=no-new-privileges:true"),
             *(f"--cap-add={name}" for name in tool.capabilities),
@@ -155,11 +156,36 @@ class Toolbox:
         pipe = subprocess.PIPE
         return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe)
 
+    def _network(self) -> str:
+        """A repository in a volume needs none; to a server of S3 leads the database's way."""
+        if not self.settings.get("BACKUP_S3_BUCKET"):
+            return "none"
+        found = self.config.get("networks", {}).get(ARCHIVE)
+        if not found:
+            raise HostError(
+                f"BACKUP_S3_BUCKET is set, but the database has no way out; add {OVERLAY} to "
+                f"COMPOSE_FILE in {self.stack.env_file}, then: make up-prod"
+            )
+        name = str(found["name"])
+        engine.ensure_network(name, self.project, ARCHIVE)
+        return name
+
+    def _authority(self) -> str:
+        """That the server of S3 is believed by, in base64."""
+        file = self.settings.get("BACKUP_S3_CA")
+        if not file:
+            return ""
+        try:
+            return base64.b64encode((self.stack.folder / file).read_bytes()).decode()
+        except OSError as error:
+            raise HostError(f"BACKUP_S3_CA names {file}, which can't be read: {error}") from error
+
     def _feed(self, tool: Tool, process: subprocess.Popen[bytes], source: IO[bytes] | None) -> None:
         stdin = _open(process.stdin)
         try:
             if tool.service == "postgres":
-                stdin.write(_header(self.settings, tool.settings))
+                authority = {"BACKUP_S3_AUTHORITY": self._authority()}
+                stdin.write(_header(self.settings, {**authority, **tool.settings}))
             if source:
                 shutil.copyfileobj(source, stdin, 1 << 20)
             stdin.close()

@@ -8,7 +8,7 @@ from typing import Mapping
 import env
 import env_format
 
-from host import output
+from host import output, running
 from host.errors import HostError
 from host.stack import ComposeFailed, Stack
 
@@ -53,6 +53,8 @@ def switch(stack: Stack, settings: Mapping[str, str]) -> None:
 def start(stack: Stack) -> None:
     """Nothing is written any more while the database changes; and the pooler, which would go on
     looking for it at its old address, is started anew."""
+    if running.is_production(stack):
+        running.refresh_secrets(stack)
     stop(stack)
     stack.compose("up", "--detach", "--wait", "--no-build", "--pull", "never")
 
@@ -60,5 +62,5 @@ def start(stack: Stack) -> None:
 def stop(stack: Stack) -> None:
     """All that writes to the database."""
     config = stack.config()
-    running = [name for name in ("app", "worker", "pgbouncer") if name in config["services"]]
-    stack.compose("stop", *running)
+    writers = [name for name in ("app", "worker", "pgbouncer") if name in config["services"]]
+    stack.compose("stop", *writers)
