@@ -259,7 +259,7 @@ class Machine:
     def _backups(self) -> Iterator[Finding]:
         if not self.running and self.production:
             seen = "can't be looked at while the stack does not run"
-            yield warning("backup", seen, "start it: `make up-prod`")
+            yield warning("backup", seen, "start it: `deploy/mindgraph start`")
             return
         said = self._manifests() if self.running else None
         yield backups.examine(said, datetime.now(timezone.utc), production=self.production)

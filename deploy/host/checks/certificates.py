@@ -38,7 +38,8 @@ def examine(address: str, port: int, name: str, now: datetime) -> Finding:
     left = found.ends - now
     seen = f"good until {found.ends:%Y-%m-%d %H:%M} UTC, {_span(left)} from now"
     fix = (
-        "the proxy renews its own (`docker compose logs proxy`); with TLS=files put new ones there"
+        "the proxy renews its own (`docker compose logs proxy`); with TLS=files put new ones"
+        " there, then `deploy/mindgraph start`"
     )
     if left < timedelta(0):
         return failure(check, f"ended on {found.ends:%Y-%m-%d %H:%M} UTC", fix)
