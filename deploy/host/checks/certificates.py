@@ -48,12 +48,15 @@ def examine(address: str, port: int, name: str, now: datetime) -> Finding:
     return ok(check, seen)
 
 
-def examine_inside(check: str, text: str, now: datetime) -> Finding:
+def examine_inside(check: str, text: str, now: datetime, *, is_served: bool = True) -> Finding:
     """
     Args:
         text: a file with the certificate in PEM, first of all that it has.
+        is_served: whether who has the file was started after it was written.
     """
     fix = "`deploy/mindgraph start` renews it"
+    if not is_served:
+        return failure(check, "was renewed, and the one before is still served", fix)
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     try:
         first = text[: text.index(end)] + end
