@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Iterator
 
-from host import locking, rollout
+from host import changing, locking, rollout
 from host.backups import vectors
 from host.databases import leftovers
 from host.locking import Journal
@@ -35,6 +35,8 @@ def begun() -> Iterator[Operation]:
 
 
 def _clean(work: Operation) -> None:
+    # First, as others may start the stack, by what its images' names mean.
+    changing.clean(work.stack, work.journal)
     vectors.clean(work.stack, work.journal)
     restoring.clean(work.stack, work.toolbox, work.journal)
     leftovers.clean(work.stack, work.toolbox, work.journal)

@@ -8,7 +8,7 @@ from typing import Any
 
 import secret_files
 
-from host import output
+from host import changing, locking, output
 from host.errors import HostError
 from host.stack import ComposeFailed, Stack
 
@@ -21,6 +21,14 @@ def start(stack: Stack, wait_s: int) -> None:
     """Returns when every service is healthy. Builds nothing and fetches nothing."""
     if not engine_answers():
         raise HostError("no Docker Engine answers; start it: systemctl start docker")
+    if not changing.is_noted(stack):
+        _start(stack, wait_s)
+        return
+    with locking.one_at_a_time(stack) as journal:
+        changing.start_after(stack, journal, lambda: _start(stack, wait_s))
+
+
+def _start(stack: Stack, wait_s: int) -> None:
     if is_production(stack):
         refresh_secrets(stack)
     try:
