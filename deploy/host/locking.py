@@ -13,6 +13,10 @@ from host.errors import HostError
 from host.stack import Stack
 
 
+class Busy(HostError):
+    """Another operation on the stack is at work."""
+
+
 class Journal:
     """What an operation has begun and not yet ended: its notes outlive it when it is killed."""
 
@@ -43,14 +47,14 @@ class Journal:
 
 @contextmanager
 def one_at_a_time(stack: Stack) -> Iterator[Journal]:
-    """Raises HostError at once when another one is at work."""
+    """Raises Busy at once when another one is at work."""
     path = lock_of(stack)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise HostError(
+            raise Busy(
                 "another backup, restore or rehearsal of this stack is running; wait for its end"
             ) from error
         yield Journal(handle)

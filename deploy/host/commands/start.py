@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import argparse
 
-from host import running
+from host import operations, running
 from host.stack import Stack
 
 
@@ -17,4 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
+    if running.engine_answers():
+        # The pooler of a restore that was killed would go on looking for a database that is gone.
+        operations.finish_interrupted()
     running.start(Stack.here(), options.wait_s)
