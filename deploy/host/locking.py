@@ -19,6 +19,10 @@ PROCESS = "process"
 ENDS_S = 240.0
 
 
+class Busy(HostError):
+    """Another operation on the stack is at work."""
+
+
 class Journal:
     """What an operation has begun and not yet ended: its notes outlive it when it is killed."""
 
@@ -61,7 +65,7 @@ def peek(stack: Stack) -> dict[str, str]:
 
 @contextmanager
 def one_at_a_time(stack: Stack) -> Iterator[Journal]:
-    """Raises HostError at once when another one is at work."""
+    """Raises Busy at once when another one is at work."""
     path = lock_of(stack)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
@@ -78,7 +82,7 @@ def _take(handle: int, stack: Stack) -> None:
     while not _is_free(handle):
         # What a killed one has started ends by itself, and goes on changing the stack until then.
         if not _is_killed(Journal(handle).read()) or time.monotonic() > deadline:
-            raise HostError(
+            raise Busy(
                 "another backup, restore, rehearsal or upgrade of this stack is running; "
                 "wait for its end"
             )

@@ -26,12 +26,23 @@ class Operation:
 
 @contextmanager
 def begun() -> Iterator[Operation]:
-    """Raises HostError at once when another one is at work."""
+    """Raises Busy at once when another one is at work."""
     stack = Stack.here()
     with locking.one_at_a_time(stack) as journal:
         work = Operation(stack, Toolbox(stack), journal)
         _clean(work)
         yield work
+
+
+def finish_interrupted() -> None:
+    """Sees to what a killed operation has left, unless another one is at work."""
+    stack = Stack.here()
+    try:
+        with locking.one_at_a_time(stack) as journal:
+            if any(journal.read().values()):
+                _clean(Operation(stack, Toolbox(stack), journal))
+    except locking.Busy:
+        return
 
 
 def _clean(work: Operation) -> None:
