@@ -427,6 +427,21 @@ def test_a_production_file_refuses_weak_secrets_by_itself(checkout: Checkout) ->
     assert checkout.file.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ("compose.yaml:compose.prod.yaml:docker/postgres/remote.yaml", 0),
+        ("compose.yaml", 2),
+        ("docker/postgres/remote.yaml:compose.yaml:compose.prod.yaml", 2),
+    ],
+)
+def test_more_files_may_come_after_those_of_production(
+    checkout: Checkout, files: str, code: int
+) -> None:
+    checkout.write(f"COMPOSE_FILE={files}\n")
+    assert checkout.run("--production").returncode == code
+
+
 def test_a_strong_secret_passes_in_production(checkout: Checkout) -> None:
     checkout.write(f"ENVIRONMENT=production\nPOSTGRES_PASSWORD='{GOOD}'\n")
     done = checkout.run("--production")
