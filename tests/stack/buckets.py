@@ -107,16 +107,12 @@ class Server:
             "ports": {f"{PORT}/tcp": ("127.0.0.1", self._port)},
             "volumes": {str(self.folder): {"bind": "/certificates", "mode": "ro"}},
         }
-        command = [
-            *("moto_server", "--host", "0.0.0.0", "--port", str(PORT)),
-            *("--ssl-cert", "/certificates/server.crt", "--ssl-key", "/certificates/server.key"),
-        ]
-        return self.engine.containers.run(image(self.engine), command, detach=True, **options)
+        return self.engine.containers.run(image(self.engine), detach=True, init=True, **options)
 
 
 def image(engine: docker.DockerClient) -> str:
-    """Its name; it is built once for each content of its Dockerfile."""
-    content = (BUILD / "Dockerfile").read_bytes()
+    """Its name; it is built once for each content of its folder."""
+    content = b"".join(file.read_bytes() for file in sorted(BUILD.iterdir()))
     name = f"{image_namespace()}-s3:{hashlib.sha256(content).hexdigest()[:12]}"
     try:
         engine.images.get(name)

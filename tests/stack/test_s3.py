@@ -76,14 +76,6 @@ def test_a_backup_goes_to_the_bucket_and_is_whole(stack: Stack) -> None:
     assert len(listed) == 1
     assert "is whole" in backups.succeed(stack, "backups", "verify")
     assert backups.in_repository(stack, "ls -A") == ""
-    write(stack, "second")
-    backups.succeed(stack, "backup", "--diff")
-    assert len(json.loads(backups.succeed(stack, "backups", "--json"))) == 2
-
-
-def test_a_rehearsal_restores_from_the_bucket(stack: Stack) -> None:
-    report = json.loads(backups.succeed(stack, "rehearse-restore", "--json"))
-    assert (report["reason"], report["rows"] > 0) == ("", True)
 
 
 def test_a_bucket_that_is_away_is_named(server: Server, stack: Stack) -> None:
@@ -96,7 +88,6 @@ def test_a_bucket_that_is_away_is_named(server: Server, stack: Stack) -> None:
     for one in (done, listed):
         assert one.returncode == 1
         assert f"can't be reached at {NAME}" in one.stderr
-    backups.succeed(stack, "backup")
 
 
 def test_after_a_fire_the_env_file_and_the_bucket_are_enough(server: Server, stack: Stack) -> None:
