@@ -142,6 +142,19 @@ if [ "$goal" = --build-next ]; then
     build_next
     exit 0
 fi
+if $production && [ -z "$goal" ] && [ -s .env.lock ]; then
+    PYTHONPATH=deploy:docker PYTHONDONTWRITEBYTECODE=1 python3 - <<'PYTHON'
+import sys
+
+from host import changing
+from host.errors import HostError
+
+try:
+    changing.settle()
+except HostError as error:
+    sys.exit(str(error))
+PYTHON
+fi
 build
 if [ "$goal" = --build-only ]; then
     exit 0

@@ -69,6 +69,22 @@ def clean(stack: Stack, journal: Journal) -> None:
     _forget(journal)
 
 
+def settle() -> None:
+    """Before `make up-prod` gives names to other images: no later command may go back from these.
+
+    Raises HostError when a change is under way.
+    """
+    stack = Stack.here()
+    if not is_noted(stack):
+        return
+    with locking.one_at_a_time(stack) as journal:
+        try:
+            clean(stack, journal)
+        except HostError as error:
+            output.complain(f"the release before does not come back: {error}")
+            _forget(journal)
+
+
 def is_noted(stack: Stack) -> bool:
     """Whether a change is under way, or was killed."""
     return bool(locking.peek(stack).get(UNFINISHED))

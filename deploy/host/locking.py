@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Iterator, Mapping
 
@@ -88,9 +88,10 @@ def _take(handle: int, stack: Stack) -> None:
             )
         time.sleep(1)
     if os.geteuid() == 0:
-        # Who owns the env file is to work on the stack as well.
+        # Who owns the env file is to work on the stack as well; some disks know no owners.
         owner = stack.env_file.stat()
-        os.fchown(handle, owner.st_uid, owner.st_gid)
+        with suppress(OSError):
+            os.fchown(handle, owner.st_uid, owner.st_gid)
 
 
 def _is_free(handle: int) -> bool:

@@ -151,44 +151,40 @@ def test_a_broken_release_is_taken_back_and_no_request_fails(
     assert stack.is_well()
 
 
-@pytest.mark.parametrize("moment", ["before-the-next-is-there", "after"])
-def test_a_start_after_a_kill_is_of_a_healthy_release_and_the_upgrade_can_be_made_again(
-    stack: Stack, tmp_path: Path, moment: str
+def test_after_a_kill_a_start_is_of_a_healthy_release_and_the_change_can_be_made_again(
+    stack: Stack, tmp_path: Path
 ) -> None:
     old = running(stack, "app")
-    new = release(stack, tmp_path, f"LABEL release=killed-{moment}")
+    new = release(stack, tmp_path, "LABEL release=killed")
     with loaded(stack) as load:
-        with backups.start(stack, "upgrade", "--no-backup") as started:
-            if moment == "after":
-                stack.wait(lambda: next_is_there(stack), "the next release is started")
-            time.sleep(secrets.randbelow(25))
-            started.kill()
+        kill(stack, "upgrade", "--no-backup")
         backups.succeed(stack, "start")
-        served = running(stack, "app")
-        # The later only where the kill came when everything was done.
+        served = require_one_release(stack)
+        # The later one only where the kill came when everything was done.
         assert served == old or (served == new and named(stack, "app:previous") == old)
-        assert running(stack, "worker") == named(stack, "app") == served
-        assert not next_is_there(stack)
         backups.succeed(stack, "upgrade", "--no-backup")
-        assert running(stack, "app") == running(stack, "worker") == named(stack, "app") == new
-        backups.succeed(stack, "rollback")
-        assert running(stack, "app") == running(stack, "worker") == named(stack, "app") == old
-    require_none_lost(stack, load)
-
-
-def test_a_rollback_that_is_killed_can_be_made_again(stack: Stack, tmp_path: Path) -> None:
-    old = running(stack, "app")
-    new = release(stack, tmp_path, "LABEL release=forward")
-    backups.succeed(stack, "upgrade", "--no-backup")
-    with loaded(stack) as load:
-        with backups.start(stack, "rollback") as started:
-            stack.wait(lambda: next_is_there(stack), "the release before is started")
-            started.kill()
+        assert require_one_release(stack) == new
+        kill(stack, "rollback")
         backups.succeed(stack, "start")
-        assert running(stack, "app") == running(stack, "worker") == named(stack, "app") == new
-        backups.succeed(stack, "rollback")
+        if require_one_release(stack) == new:
+            backups.succeed(stack, "rollback")
+        assert require_one_release(stack) == old
     require_none_lost(stack, load)
-    assert running(stack, "app") == running(stack, "worker") == named(stack, "app") == old
+
+
+def kill(stack: Stack, *command: str) -> None:
+    with backups.start(stack, *command) as started:
+        # Two cores may be shared with others: most such changes take longer.
+        time.sleep(secrets.randbelow(40))
+        started.kill()
+
+
+def require_one_release(stack: Stack) -> str:
+    """The id of the image that app and worker run, and that the next start would be of."""
+    served = running(stack, "app")
+    assert running(stack, "worker") == named(stack, "app") == served
+    assert not next_is_there(stack)
+    return served
 
 
 def test_a_release_before_that_is_not_healthy_any_more_is_not_gone_back_to(
