@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -120,6 +122,21 @@ def test_another_database_does_not_take_over_the_repository(stack: Stack) -> Non
     stack.up()
     assert stored(stack) == before
     write(stack, "archived-as-before")
+
+
+def test_another_stack_that_was_killed_as_it_started_is_removed_by_the_next_command(
+    stack: Stack,
+) -> None:
+    name = f"{stack.project}-killed"
+    of_project: Any = {"label": f"com.docker.compose.project={name}"}
+    with backups.start(stack, "restore", "--into", name) as started:
+        running: Any = {**of_project, "status": "running"}
+        stack.wait(lambda: stack.engine.containers.list(filters=running), "the other one starts")
+        os.killpg(started.pid, signal.SIGKILL)
+    backups.succeed(stack, "backup")
+    assert stack.engine.containers.list(all=True, filters=of_project) == []
+    assert stack.engine.volumes.list(filters=of_project) == []
+    assert not stack.env_file.with_name(f"{stack.env_file.name}.{name}").exists()
 
 
 def test_a_restore_ends_at_a_gap_of_the_archive_only_when_told_to(stack: Stack) -> None:

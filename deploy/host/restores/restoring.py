@@ -25,7 +25,7 @@ def clean(stack: Stack, toolbox: Toolbox, journal: Journal) -> None:
     """Removes what a killed restore left; one that was killed after the switch is complete."""
     toolbox.remove_leftovers()
     rehearsing.clean(toolbox, journal)
-    moving.clean(toolbox, journal)
+    moving.clean(stack, toolbox, journal)
     notes = journal.read()
     if notes.get(SWITCHING):
         # Whichever data the stack is to have, it was stopped for it.
