@@ -92,7 +92,7 @@ def _settings(stack: Stack, toolbox: Toolbox, name: str) -> str:
     text = stack.env_file.read_text(encoding="utf-8", errors="surrogateescape")
     images = str(toolbox.config["services"]["app"]["image"]).rpartition("-")[0]
     settings = {
-        # Two databases must not share the points of a Qdrant elsewhere, nor sessions, copies and jobs.
+        # Two databases must not share points of a Qdrant elsewhere, nor sessions, copies and jobs.
         "BUNDLED_QDRANT": "",
         "BUNDLED_REDIS": "",
         # Nor may it add to the backups of the other, or make room there for its own.
