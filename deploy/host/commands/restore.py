@@ -54,6 +54,11 @@ def run(options: argparse.Namespace) -> None:
         output.say(
             f"Its last change is of {filled.reached}; the data as it was has what was written since"
         )
+    if filled.missing:
+        output.say(
+            f"{len(filled.missing)} uploaded files are missing that came after the backup, as "
+            f"{filled.missing[0]}; their documents: mindgraph knowledge check"
+        )
     output.say(
         f"The data as it was is still there. To go back: set {SETTING}={before.name} in "
         f"{stack.env_file} and run docker compose up --wait. To delete it: docker volume rm "

@@ -12,7 +12,7 @@ from host import output
 from host.databases import dumping, leftovers, loading
 from host.errors import WrongUse
 from host.operations import Operation
-from host.restores import filling, restoring, switching, vectors
+from host.restores import restoring, switching, uploads, vectors
 from host.restores.generations import SETTING, Generation
 from host.toolbox import FILES, POSTGRES
 
@@ -50,7 +50,7 @@ def take_in(work: Operation, path: Path) -> Generation:
         made.make(toolbox)
         output.complain("loading the file beside the database in use")
         loading.load(toolbox, made.volume(POSTGRES), dump)
-        filling.copy_files(toolbox, before.volume(FILES), made.volume(FILES))
+        uploads.copy(toolbox, before.volume(FILES), made.volume(FILES))
         output.complain("starting the stack with it")
         journal.note(**{restoring.SWITCHING: made.name})
         switching.switch(work.stack, {SETTING: made.name})

@@ -11,7 +11,7 @@ from host.backups.choosing import Target
 from host.backups.manifest import Table
 from host.backups.repository import Repository
 from host.errors import HostError, WrongUse
-from host.restores import archived, vectors
+from host.restores import archived, uploads, vectors
 from host.restores.generations import Generation
 from host.restores.vectors import Brought, Index
 from host.toolbox import (
@@ -20,7 +20,6 @@ from host.toolbox import (
     PLACES,
     POSTGRES,
     REDIS,
-    WRITING,
     Mount,
     Tool,
     Toolbox,
@@ -46,11 +45,12 @@ class OtherHistory(HostError):
 
 @dataclass(frozen=True)
 class Filled:
-    """What came out: when its last change was, the sums of all tables, and what there is of the
-    search index."""
+    """What came out: when its last change was, the sums of all tables, uploaded files that the
+    database names and that are missing, and what there is of the search index."""
 
     reached: str
     tables: dict[str, Table]
+    missing: list[str]
     index: Index
     vectors: Brought
 
@@ -68,9 +68,9 @@ def require_version(toolbox: Toolbox, target: Target) -> None:
 
 def fill_postgres(
     toolbox: Toolbox, target: Target, generation: Generation, live: str | None
-) -> tuple[str, dict[str, Table], Index]:
-    """Returns when the last change was, the sums of all tables, and what a search index must have.
-    `live` is a volume with a log that the archive may lack.
+) -> tuple[str, dict[str, Table], list[str]]:
+    """Returns when the last change was, the sums of all tables, and what must be there beside
+    it, as mindgraph-passages says it. `live` is a volume with a log that the archive may lack.
 
     Raises:
         Wrong, ToolFailed.
@@ -101,7 +101,7 @@ def fill_postgres(
             raise Wrong(f"the database is not that of the backup: {'; '.join(differences[:5])}")
     elif not {*target.manifest.tables} & {*found}:
         raise Wrong("the database has none of the backup's tables")
-    return lines[0].split("|")[2], found, vectors.read_index(lines[1:middle])
+    return lines[0].split("|")[2], found, lines[1:middle]
 
 
 def _explained(error: ToolFailed) -> HostError:
@@ -111,27 +111,6 @@ def _explained(error: ToolFailed) -> HostError:
         f"{error}\nThe archive has a gap, and a restore can't pass it. What is before the gap comes"
         " back with --before-gap."
     )
-
-
-def fill_files(
-    toolbox: Toolbox,
-    repository: Repository,
-    target: Target,
-    generation: Generation,
-    live: str | None,
-) -> None:
-    """The backup's, and all that the volume in use has: files are named after their content, so
-    none takes the place of another, and those that no row names are removed in time."""
-    volume = generation.volume(FILES)
-    if live:
-        copy_files(toolbox, live, volume)
-    repository.restore_files(target.manifest.parts[FILES], volume)
-
-
-def copy_files(toolbox: Toolbox, source: str, volume: str) -> None:
-    command = ["cp", "--archive", f"{LIVE}/.", PLACES[FILES]]
-    mounts = [Mount(source, LIVE), Mount(volume, PLACES[FILES], writable=True)]
-    toolbox.run(Tool("postgres", command, mounts, WRITING))
 
 
 def fill_redis(
@@ -156,15 +135,17 @@ def fill(
     _require_space(toolbox, target)
     generation.make(toolbox)
     output.complain(f"recovering the database to {target.shown}")
-    reached, tables, index = fill_postgres(toolbox, target, generation, there[POSTGRES])
+    reached, tables, beside_it = fill_postgres(toolbox, target, generation, there[POSTGRES])
     output.complain("bringing back uploaded files and the search index")
-    fill_files(toolbox, repository, target, generation, there[FILES])
+    uploads.fill(toolbox, repository, target, generation, there[FILES])
+    missing = uploads.missing(toolbox, generation.volume(FILES), beside_it)
     fill_redis(toolbox, repository, target, generation)
+    index = vectors.read_index(beside_it)
     if beside and not toolbox.is_bundled("qdrant"):
         # Its points are where they were; what they lack is written when the database is there.
-        return Filled(reached, tables, index, Brought())
+        return Filled(reached, tables, missing, index, Brought())
     brought = vectors.bring(toolbox, repository, target, generation, index, listed=not beside)
-    return Filled(reached, tables, index, brought)
+    return Filled(reached, tables, missing, index, brought)
 
 
 def _require_space(toolbox: Toolbox, target: Target) -> None:
