@@ -59,7 +59,7 @@ def compare_in_rehearsal(stack: Stack, documents: int) -> None:
     assert report["reason"] == ""
     assert report["differing"] == []
     assert (report["vectors"], report["documents"]) == (passages(stack), documents)
-    metrics = stack.run_in("postgres", "cat", "/var/lib/pgbackrest/metrics/rehearsal.prom").stdout
+    metrics = stack.run_in("app", "cat", "/var/lib/mindgraph-reports/rehearsal.prom").stdout
     assert f"mindgraph_rehearsal_vectors {passages(stack)}\n" in metrics
 
 
@@ -90,6 +90,20 @@ def test_a_restore_brings_the_index_back_and_lets_it_fit_another_moment(
     assert reader.finds_nothing(later)
     checked = stack.run_in("app", "mindgraph", "knowledge", "check").stdout
     assert "0 chunks without a point\n0 points without a chunk\n" in checked
+
+
+def test_a_backup_without_a_file_that_the_database_names_does_not_pass_for_a_whole_one(
+    stack: Stack,
+) -> None:
+    file = stack.sql_inside("SELECT sha256 FROM knowledge_versions LIMIT 1")
+    place = f"/var/lib/mindgraph/files/{file[:2]}/{file[2:4]}/{file}"
+    # Under another name it is no file of the service's.
+    assert stack.run_in("app", "mv", place, f"{place}.hidden").returncode == 0
+    backups.succeed(stack, "backup")
+    done = backups.mindgraph(stack, "rehearse-restore", "--json")
+    assert stack.run_in("app", "mv", f"{place}.hidden", place).returncode == 0
+    assert done.returncode == 1
+    assert f"not in the backup, as {file}" in json.loads(done.stdout)["reason"]
 
 
 def test_without_a_snapshot_the_index_is_made_anew_and_it_says_so(
