@@ -26,7 +26,7 @@ up-prod: engine env-prod images ## the same for a server: TLS, limits, secrets a
 
 .PHONY: upgrade rollback
 upgrade: engine made-env images ## on a server: build, back up, migrate, and replace the app with no request lost
-	@bash docker/up.sh --build-only
+	@bash docker/up.sh --build-next
 	@deploy/mindgraph upgrade $(ARGS)
 
 rollback: made-env ## on a server: back to the images before the last upgrade

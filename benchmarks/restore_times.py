@@ -33,7 +33,7 @@ WATCH_S = 125
 WRITES = 300
 COPY = "mkdir /var/lib/pgbackrest/copy && cp -r $PGDATA/. /var/lib/pgbackrest/copy && sync"
 REMOVE = "rm -rf /var/lib/pgbackrest/copy"
-STREAM = "pg_basebackup --host postgres --username mindgraph_backup"
+STREAM = "pg_basebackup --username mindgraph_backup"
 STREAM += " --pgdata - --format tar --wal-method none"
 STREAM += " --checkpoint fast > /dev/null"
 
@@ -103,8 +103,7 @@ def missing(stack: Stack) -> int:
 
 
 def inside(stack: Stack, script: str) -> None:
-    password = stack.env["DATABASE_BACKUP_PASSWORD"]
-    done = stack.run_in("postgres", "bash", "-c", script, PGPASSWORD=password)
+    done = stack.run_in("postgres", "bash", "-c", script)
     assert done.returncode == 0, done.stderr
 
 

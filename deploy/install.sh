@@ -95,7 +95,7 @@ give_compose() {
 
 require_files_of_settings() {
     local name file
-    for name in TLS_ACME_CA TLS_CERTIFICATE TLS_KEY DATABASE_CA; do
+    for name in BACKUP_S3_CA DATABASE_CA TLS_ACME_CA TLS_CERTIFICATE TLS_KEY; do
         file=$(sed -n "s/^$name=['\"]\?\([^'\"]*\)['\"]\?$/\1/p" "$checkout/.env" | tail -n 1)
         if [ -n "$file" ] && [ "$file" != system ]; then
             (cd "$checkout" && as_user test -r "$file") || die \

@@ -12,3 +12,6 @@ if [ "$answer" != "$project" ]; then
     exit 1
 fi
 docker compose down --volumes --remove-orphans
+# Those of other generations, which Compose doesn't know.
+docker volume ls --quiet --filter "label=com.docker.compose.project=$project" |
+    xargs --no-run-if-empty docker volume rm >/dev/null

@@ -1,4 +1,5 @@
-"""Makes the files of `secrets/`, from which production's containers have their passwords and keys.
+"""Makes the files of `secrets/`, from which production's containers have their passwords and keys,
+and stops those that have others: the `docker compose up` that follows starts them with the new.
 
 The values stay in .env, which only its owner can read. A container of PostgreSQL's image writes the
 files: they must belong to the users inside of the services. Python 3.8's standard library only.
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import stale_containers
 from env_format import Malformed, parse
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -52,6 +54,7 @@ OF_SERVICES = {
 }
 # What the proxy reads where the site's certificate, or the authority that signs it, is one's own.
 PROXY = 10002
+POSTGRES = 999
 SITE_FILES = {"acme.crt": "TLS_ACME_CA", "site.crt": "TLS_CERTIFICATE", "site.key": "TLS_KEY"}
 
 
@@ -68,6 +71,7 @@ def lines(settings: dict[str, str]) -> Iterator[str]:
     for file, name in SITE_FILES.items():
         yield line(PROXY, "proxy", file, read(name, settings))
     yield line(0, "authority", "database.crt", read("DATABASE_CA", settings))
+    yield line(POSTGRES, "postgres", "s3-authority.crt", read("BACKUP_S3_CA", settings))
 
 
 def line(owner: int, folder: str, file: str, value: bytes) -> str:
@@ -88,7 +92,10 @@ def read(name: str, settings: dict[str, str]) -> bytes:
 
 
 def make(env_file: Path) -> None:
-    """Into the folder that SECRETS_DIR names. Raises Refusal."""
+    """Into the folder that SECRETS_DIR names. Raises Refusal.
+
+    What runs with older files is stopped: a `docker compose up` must follow.
+    """
     try:
         settings = parse(env_file.read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, Malformed) as error:
@@ -110,12 +117,17 @@ def make(env_file: Path) -> None:
         ],
         check=False,
         input=wanted.encode(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        capture_output=True,
     )
     if done.returncode:
-        said = done.stdout.decode(errors="replace").strip()
+        said = (done.stdout + done.stderr).decode(errors="replace").strip()
         raise Refusal(f"{folder} could not be filled: {said[-1000:]}")
+    times = (told.split() for told in done.stdout.decode().splitlines())
+    written = {service: float(seconds) for service, seconds in times}
+    try:
+        stale_containers.stop(settings["COMPOSE_PROJECT_NAME"], written)
+    except stale_containers.NotStopped as error:
+        raise Refusal(str(error)) from error
 
 
 def main() -> int:

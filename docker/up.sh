@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-build_only=${1:-}
+goal=${1:-}
 started=$SECONDS
 production=false
 again="make up"
@@ -39,6 +39,26 @@ build() {
         exit 1
     fi
     rm -f "$log"
+}
+
+# Builds under other names, and then tags NAME:next: what names mean now stays, so that a start or a
+# restore in the middle of an upgrade is of the release that runs.
+build_next() {
+    local namespace image
+    namespace=$(built_images | sed -n 's/-app$//p')
+    export IMAGE_NAMESPACE=$namespace-building
+    build
+    for image in $(built_images); do
+        docker tag "$image" "$namespace${image#"$IMAGE_NAMESPACE"}:next"
+        docker image rm --no-prune "$image" >/dev/null
+    done
+}
+
+built_images() {
+    docker compose config --format json | python3 -c '
+import json, sys
+services = json.load(sys.stdin)["services"].values()
+print(*sorted({one["image"] for one in services if "build" in one}), sep="\n")'
 }
 
 explain() {
@@ -118,8 +138,25 @@ REVISION=$(git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
 export CA_BUNDLE REVISION VERSION
 
+if [ "$goal" = --build-next ]; then
+    build_next
+    exit 0
+fi
+if $production && [ -z "$goal" ] && [ -s .env.lock ]; then
+    PYTHONPATH=deploy:docker PYTHONDONTWRITEBYTECODE=1 python3 - <<'PYTHON'
+import sys
+
+from host import changing
+from host.errors import HostError
+
+try:
+    changing.settle()
+except HostError as error:
+    sys.exit(str(error))
+PYTHON
+fi
 build
-if [ "$build_only" = --build-only ]; then
+if [ "$goal" = --build-only ]; then
     exit 0
 fi
 if $production; then

@@ -17,6 +17,8 @@ COMMANDS: dict[str, str] = {
     "backup": "back up the whole stack while it serves",
     "backups": "list the backups, or verify one",
     "doctor": "look at this machine, the stack and the app for what is wrong, and how to mend it",
+    "export-database": "write the whole database to one file, for another version or machine",
+    "import-database": "let the stack serve the database of such a file, beside the one it has",
     "rehearse-restore": "bring the newest backup back where nobody uses it, and compare",
     "report-unit": "tell the journal, metrics and a hook how a unit of systemd ended",
     "restore": "bring a backup back, up to a moment, beside the data in use",
@@ -24,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "start": "start the stack and wait until it is healthy; builds nothing",
     "stop": "stop the stack in order; the data is kept",
     "upgrade": "back up, migrate, and go to the images that are here now, with no request lost",
+    "upgrade-database": "go to another version of PostgreSQL, and keep the old volume",
 }
 FAILED = 1
 INTERRUPTED = 130

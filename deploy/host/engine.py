@@ -24,6 +24,14 @@ def find_volume(name: str) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
+def ensure_network(name: str, project: str, key: str) -> None:
+    """Where there is none, one as Compose would make it. `key` is its name in the compose files."""
+    found = subprocess.run(["docker", "network", "inspect", name], capture_output=True, check=False)
+    if found.returncode:
+        labels = {"com.docker.compose.project": project, "com.docker.compose.network": key}
+        run("network", "create", *(f"--label={key}={labels[key]}" for key in labels), name)
+
+
 def make_volume(name: str, labels: Mapping[str, str]) -> None:
     run("volume", "create", *(f"--label={key}={labels[key]}" for key in labels), name)
 

@@ -15,6 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Callable, Iterable, Iterator, Optional, Sequence
 
+import stale_containers
+
 from host import programs
 from host.backups.postgres import Postgres
 from host.checks import (
@@ -216,8 +218,11 @@ class Machine:
                 yield certificates.with_refusal(found, self._log_of("proxy"))
         for check, file in INSIDE.items():
             if "pgbouncer" in self.running:
-                text = self._said("pgbouncer", "cat", f"/run/secrets/{file}")
-                yield certificates.examine_inside(check, text or "", now)
+                place = f"/run/secrets/{file}"
+                text = self._said("pgbouncer", "cat", place)
+                written = self._said("pgbouncer", "stat", "--format", "%Y", place)
+                served = int(written or 0) <= self._started("pgbouncer")
+                yield certificates.examine_inside(check, text or "", now, is_served=served)
 
     def _disks(self) -> Iterator[Finding]:
         for name, (service, place) in disks.VOLUMES.items():
@@ -237,6 +242,11 @@ class Machine:
             return []
         found: list[dict[str, Any]] = json.loads(programs.said("docker", "inspect", *ids) or "[]")
         return found
+
+    def _started(self, service: str) -> float:
+        """The last of its containers, in seconds of the epoch."""
+        found = [one for one in self._containers() if containers.service(one) == service]
+        return max(stale_containers.started(one["State"]["StartedAt"]) for one in found)
 
     def _said(self, service: str, *command: str) -> Optional[str]:
         try:
@@ -259,7 +269,7 @@ class Machine:
     def _backups(self) -> Iterator[Finding]:
         if not self.running and self.production:
             seen = "can't be looked at while the stack does not run"
-            yield warning("backup", seen, "start it: `make up-prod`")
+            yield warning("backup", seen, "start it: `deploy/mindgraph start`")
             return
         said = self._manifests() if self.running else None
         yield backups.examine(said, datetime.now(timezone.utc), production=self.production)

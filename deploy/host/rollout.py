@@ -6,6 +6,7 @@ the proxy's memory, all requests go to that one, and none is on its way to a con
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import time
@@ -27,6 +28,16 @@ class NotHealthy(HostError):
     """The new container doesn't become healthy; the old one serves on."""
 
 
+def add_patience(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=float,
+        default=PATIENCE_S,
+        help=f"how long the other release has to become healthy ({PATIENCE_S:.0f})",
+    )
+
+
 def replace_app(stack: Stack, patience_s: float = PATIENCE_S) -> None:
     """The app's container and then the worker's, by the images that their names mean now.
 
@@ -41,7 +52,7 @@ def replace_app(stack: Stack, patience_s: float = PATIENCE_S) -> None:
     clean(stack)
     following = _following(stack)
     output.say("starting the new release beside the one that serves")
-    stack.compose("run", "--detach", "--no-deps", "--name", following, "app")
+    stack.compose("run", "--detach", "--no-deps", "--name", following, "app", keeps_lock=True)
     try:
         _require_healthy(following, patience_s)
     except NotHealthy:
@@ -64,6 +75,47 @@ def clean(stack: Stack) -> None:
     _end(following)
 
 
+def serves(stack: Stack) -> bool:
+    """Whether there is somebody who would notice a gap."""
+    proxy = _containers(stack, "proxy", "--filter=status=running")
+    app = _containers(stack, "app", "--filter=status=running")
+    return bool(proxy) and (bool(app) or _is_healthy(_following(stack)))
+
+
+def return_to(stack: Stack, image: str) -> None:
+    """The app's container and the worker's are again of an image that their names mean already,
+    wherever `replace_app` has stopped.
+
+    Args:
+        image: of the app; its id.
+    """
+    following, apps = _following(stack), _containers(stack, "app")
+    images = {engine.run("inspect", "--format", "{{.Image}}", one).strip() for one in apps}
+    if images == {image}:
+        clean(stack)
+    elif _is_healthy(following):
+        _choose(stack, "touch")
+        _up(stack, "app")
+        _choose(stack, "rm", "-f")
+        _end(following)
+    else:
+        if _state(following) is not None:
+            _remove(following)
+        replace_app(stack)
+    _up(stack, "worker")
+
+
+def _containers(stack: Stack, service: str, *options: str) -> list[str]:
+    labels = {"project": stack.project, "service": service, "oneoff": "False"}
+    filters = (f"--filter=label=com.docker.compose.{key}={labels[key]}" for key in labels)
+    return engine.run("ps", "--all", "--quiet", *filters, *options).split()
+
+
+def _is_healthy(container: str) -> bool:
+    state = _state(container) or {}
+    return bool(state.get("Running")) and state.get("Health", {}).get("Status") == "healthy"
+
+
 def _following(stack: Stack) -> str:
     return f"{stack.project}-app-next"
 
@@ -71,8 +123,10 @@ def _following(stack: Stack) -> str:
 def _up(stack: Stack, service: str, *options: str) -> None:
     stack.compose(
         *("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--wait"),
+        *("--wait-timeout", str(int(PATIENCE_S))),
         *options,
         service,
+        keeps_lock=True,
     )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import secret_files
 
-from host import output
+from host import changing, locking, output
 from host.errors import HostError
 from host.stack import ComposeFailed, Stack
 
@@ -21,8 +21,16 @@ def start(stack: Stack, wait_s: int) -> None:
     """Returns when every service is healthy. Builds nothing and fetches nothing."""
     if not engine_answers():
         raise HostError("no Docker Engine answers; start it: systemctl start docker")
+    if not changing.is_noted(stack):
+        _start(stack, wait_s)
+        return
+    with locking.one_at_a_time(stack) as journal:
+        changing.start_after(stack, journal, lambda: _start(stack, wait_s))
+
+
+def _start(stack: Stack, wait_s: int) -> None:
     if is_production(stack):
-        _refresh_secrets(stack)
+        refresh_secrets(stack)
     try:
         stack.compose(
             *("up", "--detach", "--no-build", "--pull", "never", "--remove-orphans"),
@@ -70,7 +78,8 @@ def containers(stack: Stack) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.splitlines() if line.strip()]
 
 
-def _refresh_secrets(stack: Stack) -> None:
+def refresh_secrets(stack: Stack) -> None:
+    """Makes production's files of what .env says now. Raises HostError."""
     try:
         secret_files.make(stack.env_file)
     except secret_files.Refusal as refusal:

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Any, Mapping, Sequence
+from typing import IO, Any, Mapping, Optional, Sequence
 
 import env_format
 
@@ -29,6 +29,8 @@ class Stack:
             raise WrongUse(f"there is no {env_file} and so no stack yet; run: make up-prod")
         self.folder = folder
         self.env_file = env_file
+        # Of who works on it; see locking.
+        self.lock: Optional[int] = None
 
     @classmethod
     def here(cls) -> Stack:
@@ -53,8 +55,16 @@ class Stack:
         *arguments: str,
         stdin: int | IO[bytes] | None = None,
         environment: Mapping[str, str] | None = None,
+        keeps_lock: bool = False,
     ) -> str:
-        """Runs `docker compose`, and gives what it said on stdout. Raises ComposeFailed."""
+        """Runs `docker compose`, and gives what it said on stdout.
+
+        Args:
+            keeps_lock: when this process is killed, the next one waits for the end of this.
+
+        Raises:
+            ComposeFailed: it ended with an error.
+        """
         done = subprocess.run(
             self._command(arguments),
             cwd=self.folder,
@@ -62,6 +72,7 @@ class Stack:
             stdin=subprocess.DEVNULL if stdin is None else stdin,
             capture_output=True,
             check=False,
+            pass_fds=(self.lock,) if keeps_lock and self.lock is not None else (),
         )
         said = done.stdout.decode(errors="replace")
         if done.returncode:
@@ -102,9 +113,10 @@ class Stack:
             check=False,
         ).returncode
 
-    def config(self) -> dict[str, Any]:
-        """All services, networks and volumes with their values."""
-        found: dict[str, Any] = json.loads(self.compose("config", "--format", "json"))
+    def config(self, changes: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """All services, networks and volumes with their values; with `changes` to the env file."""
+        said = self.compose("config", "--format", "json", environment=changes)
+        found: dict[str, Any] = json.loads(said)
         return found
 
     def _command(self, arguments: Sequence[str]) -> list[str]:

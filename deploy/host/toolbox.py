@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO, Mapping, Sequence
 
 from host import engine
@@ -23,6 +24,8 @@ PLACES = {
     QDRANT: "/qdrant/storage",
     BACKUPS: "/var/lib/pgbackrest",
 }
+# The database's network for a server of S3, and the file that makes it.
+ARCHIVE, OVERLAY = "archive", "docker/postgres/s3.yaml"
 # What root in a container needs for the files of others.
 READING = ("DAC_OVERRIDE",)
 WRITING = ("CHOWN", "DAC_OVERRIDE", "FOWNER")
@@ -50,12 +53,13 @@ class Mount:
 @dataclass(frozen=True)
 class Tool:
     """A command in the image of a service, as root when it has `capabilities`, else as the image's
-    own user. In postgres' image it gets the settings of backups."""
+    own user. In postgres' image it gets the settings of backups, and `settings`."""
 
     service: str
     command: Sequence[str]
     mounts: Sequence[Mount] = ()
     capabilities: Sequence[str] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -63,11 +67,12 @@ class Tool:
 
 
 class Toolbox:
-    """Works beside a stack, whether that runs or not."""
+    """Works beside a stack, whether that runs or not; with `changes`, as if its env file had these
+    settings as well."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, changes: Mapping[str, str] | None = None) -> None:
         self.stack = stack
-        self.config = stack.config()
+        self.config = stack.config(changes)
         self.settings = stack.settings()
         self.project = str(self.config["name"])
 
@@ -135,13 +140,11 @@ class Toolbox:
         engine.remove_containers(f"{LABEL}={self.project}")
 
     def _start(self, tool: Tool) -> subprocess.Popen[bytes]:
-        # An S3 server is outside; a repository in a volume needs no network.
-        network = "bridge" if self.settings.get("BACKUP_S3_BUCKET") else "none"
         command = [*tool.command]
         if tool.service == "postgres":
             command.insert(0, "mindgraph-with-settings")
         arguments = [
-            *("docker", "run", "--rm", "--interactive", "--init", f"--network={network}"),
+            *("docker", "run", "--rm", "--interactive", "--init", f"--network={self._network()}"),
             *("--read-only", "--tmpfs=/tmp", "--shm-size=256m", "--pids-limit=256"),
             *("--cap-drop=ALL", "--security-opt=no-new-privileges:true"),
             *(f"--cap-add={name}" for name in tool.capabilities),
@@ -153,11 +156,36 @@ class Toolbox:
         pipe = subprocess.PIPE
         return subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe)
 
+    def _network(self) -> str:
+        """A repository in a volume needs none; to a server of S3 leads the database's way."""
+        if not self.settings.get("BACKUP_S3_BUCKET"):
+            return "none"
+        found = self.config.get("networks", {}).get(ARCHIVE)
+        if not found:
+            raise HostError(
+                f"BACKUP_S3_BUCKET is set, but the database has no way out; add {OVERLAY} to "
+                f"COMPOSE_FILE in {self.stack.env_file}, then: make up-prod"
+            )
+        name = str(found["name"])
+        engine.ensure_network(name, self.project, ARCHIVE)
+        return name
+
+    def _authority(self) -> str:
+        """That the server of S3 is believed by, in base64."""
+        file = self.settings.get("BACKUP_S3_CA")
+        if not file:
+            return ""
+        try:
+            return base64.b64encode((self.stack.folder / file).read_bytes()).decode()
+        except OSError as error:
+            raise HostError(f"BACKUP_S3_CA names {file}, which can't be read: {error}") from error
+
     def _feed(self, tool: Tool, process: subprocess.Popen[bytes], source: IO[bytes] | None) -> None:
         stdin = _open(process.stdin)
         try:
             if tool.service == "postgres":
-                stdin.write(_header(self.settings))
+                authority = {"BACKUP_S3_AUTHORITY": self._authority()}
+                stdin.write(_header(self.settings, {**authority, **tool.settings}))
             if source:
                 shutil.copyfileobj(source, stdin, 1 << 20)
             stdin.close()
@@ -166,8 +194,9 @@ class Toolbox:
             return
 
 
-def _header(settings: Mapping[str, str]) -> bytes:
-    lines = [f"{name}={value}\n" for name, value in settings.items() if name.startswith("BACKUP_")]
+def _header(settings: Mapping[str, str], more: Mapping[str, str]) -> bytes:
+    given = {name: value for name, value in settings.items() if name.startswith("BACKUP_")}
+    lines = [f"{name}={value}\n" for name, value in {**given, **more}.items()]
     return ("".join(lines) + "\n").encode()
 
 

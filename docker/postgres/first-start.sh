@@ -6,7 +6,7 @@ mindgraph-include-guard
 mindgraph-apply-init /var/run/postgresql
 # An archive that can't be reached now gets its place with the first file that reaches it.
 if { [ -n "${BACKUP_KEY:-}" ] || [ -s "${BACKUP_KEY_FILE:-}" ]; } &&
-    ! timeout 20 mindgraph-pgbackrest stanza-create; then
+    ! timeout 60 mindgraph-pgbackrest stanza-create; then
     echo "mindgraph: there is no archive yet; the server starts without it and tries again" >&2
 fi
 rm -f "$PGDATA.unfinished"

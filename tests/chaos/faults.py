@@ -80,7 +80,9 @@ class Site:
             base_url=self.stack.url, verify=self.verify, trust_env=False, timeout=60
         )
         answer = browser.post("/api/auth/login", json=ACCOUNT)
-        assert answer.status_code == 200, answer.text
+        if answer.status_code != 200:
+            browser.close()
+            raise AssertionError(answer.text)
         return browser
 
     def titles(self) -> set[str]:
@@ -175,6 +177,7 @@ SETTINGS = {
     "DISK_RESERVE_MB": str(RESERVE),
     # From which follows how much of its log it keeps.
     "POSTGRES_MEMORY_MB": "512",
+    "REDIS_MAXMEMORY": "64mb",
     "RATE_LIMITS": "false",
     "SECRETS_DIR": "./secrets",
 }

@@ -115,6 +115,21 @@ def test_a_restore_that_is_killed_leaves_a_stack_that_serves_and_the_next_one_wo
     assert len(backups.volumes(stack) - known) in (4, 8)
 
 
+@pytest.mark.parametrize("command", ["start", "backup"])
+def test_what_a_killed_restore_had_stopped_runs_after_the_next_command(
+    stack: Stack, command: str
+) -> None:
+    backups.succeed(stack, "backup")
+    then = backups.sums(stack)
+    restore = backups.start(stack, "restore")
+    stack.wait(lambda: stack.state("app")["Status"] == "exited", "the service is stopped for it")
+    os.killpg(restore.pid, signal.SIGKILL)
+    restore.wait()
+    backups.succeed(stack, command)
+    assert stack.is_well()
+    assert backups.sums(stack) == then
+
+
 def switched(stack: Stack, before: str | None) -> bool:
     stack.read_settings()
     return stack.env.get("DATA_GENERATION") != before

@@ -57,6 +57,22 @@ def test_a_collation_of_another_version_is_told_with_the_commands_that_help(
     assert postgresql.collation(owner).is_ok
 
 
+def test_a_collation_of_a_column_is_looked_at_as_well(
+    servers: Servers, settings: Settings, owner: Connection
+) -> None:
+    run(
+        servers,
+        settings,
+        'CREATE TABLE sorted (word text COLLATE "en-x-icu")',
+        "UPDATE pg_collation SET collversion = '0.1' WHERE collname = 'en-x-icu'",
+    )
+    found = postgresql.collation(owner)
+    assert found.status == "warning"
+    assert 'pg_catalog."en-x-icu" changed' in found.seen
+    run(servers, settings, *found.fix.partition(": ")[2].rstrip(";").split("; "))
+    assert postgresql.collation(owner).is_ok
+
+
 def test_an_index_that_is_mostly_empty_is_told_and_its_command_mends_it(
     servers: Servers, settings: Settings, owner: Connection
 ) -> None:

@@ -56,7 +56,7 @@ def sums(stack: Stack) -> str:
     done = stack.run_in("postgres", *SUMS)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    return "\n".join(line for line in lines if not line.startswith("knowledge_indexes|"))
+    return "\n".join(sorted(one for one in lines if not one.startswith("knowledge_indexes|")))
 
 
 def volumes(stack: Stack) -> set[str]:

@@ -67,6 +67,13 @@ def build(*revisions: str) -> dict[str, str]:
     return {name.format(one): "1x400" for one in revisions}
 
 
+def waiting(part: int) -> dict[str, str]:
+    """So many of ten parts that may wait for the archive."""
+    return for_ever(
+        mindgraph_database_archive_waiting_bytes=part, mindgraph_database_archive_limit_bytes=10
+    )
+
+
 CASES: dict[str, Case] = {
     "AppDown": Case({APP: "0x400"}, {APP: "1x400"}),
     "WorkerDown": steady("mindgraph_workers", 0, 1),
@@ -91,7 +98,8 @@ CASES: dict[str, Case] = {
     "DatabasePoolEmpty": growing('mindgraph_database_pool_timeouts_total{pool="web"}', 1),
     "DatabaseArchiveFailing": Case(
         {"pg_stat_archiver_failed_count": "0+1x400", "pg_stat_archiver_archived_count": "7x400"},
-        {"pg_stat_archiver_failed_count": "0+1x400", "pg_stat_archiver_archived_count": "0+1x400"},
+        {"pg_stat_archiver_failed_count": "0+1x400", "pg_stat_archiver_archived_count": "0+1x400"}
+        | waiting(5),
     ),
     "DatabaseArchiveGivenUp": steady("mindgraph_database_archive_gaps", 3, 0),
     "DatabaseDeadlocks": growing('pg_stat_database_deadlocks{datname="mindgraph"}', 1, 0.1),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from . import backups, leftovers
+from . import backups, leftovers, postgres_images
 from .stacks import PRODUCTION, Stack, running
 
 NOTES = "CREATE TABLE IF NOT EXISTS notes (id serial PRIMARY KEY, text text)"
@@ -57,6 +57,7 @@ def test_a_restore_of_a_backup_brings_back_what_was_there_and_keeps_later_files(
 ) -> None:
     write(stack, "before")
     upload(stack, "first")
+    ask_redis(stack, "set", "login:abc", "1", "ex", "5000")
     ask_redis(stack, "set", "session:abc", "1", "ex", "5000")
     ask_redis(stack, "set", "users:1", "1", "ex", "5000")
     backups.succeed(stack, "backup", "--full")
@@ -69,7 +70,9 @@ def test_a_restore_of_a_backup_brings_back_what_was_there_and_keeps_later_files(
     assert backups.sums(stack) == then
     assert notes(stack) == ["before"]
     assert {"first", "second"} <= uploaded(stack)
-    assert ask_redis(stack, "get", "session:abc") == "1"
+    assert ask_redis(stack, "get", "login:abc") == "1"
+    # One that was ended since must not live again.
+    assert ask_redis(stack, "get", "session:abc") == ""
     assert ask_redis(stack, "get", "users:1") == ""
     assert stack.is_well()
 
@@ -222,3 +225,19 @@ def test_after_a_way_back_a_restore_begins_with_a_backup_that_leads_there(stack:
     assert done.returncode == 0, done.stderr
     assert "does not lead there" in done.stderr
     assert backups.sums(stack) == then
+
+
+def test_another_version_of_the_database_is_backed_up_at_once(stack: Stack) -> None:
+    then, known = backups.sums(stack), newest(stack)
+    with postgres_images.built("17.1", ""):
+        said = backups.succeed(stack, "upgrade-database", "17.1")
+        assert "the stack serves with PostgreSQL 17.1" in said
+        assert backups.sums(stack) == then
+        made = newest(stack)
+        assert made["database"]["kind"] == "full"
+        assert made["database"]["system"] != known["database"]["system"]
+        write(stack, "later")
+        now = backups.sums(stack)
+        backups.succeed(stack, "restore")
+        assert backups.sums(stack) == now
+        assert stack.is_well()

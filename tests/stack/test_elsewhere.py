@@ -99,6 +99,17 @@ def address(stack: Stack, service: str) -> str:
     return str(networks[f"{stack.project}_data"]["IPAddress"])
 
 
+def test_the_database_does_not_start_where_it_can_not_tell_its_published_network() -> None:
+    settings = {"POSTGRES_REMOTE_NETWORKS": "192.168.0.0/16"}
+    with Stack(*PRODUCTION, settings=settings) as stack:
+        script = ("run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", "mindgraph-hba")
+        stack.make_secrets()
+        done = stack.compose(*script, "postgres", "192.168.0.0/16", "", check=False)
+        assert done.returncode == 1
+        assert "add docker/postgres/remote.yaml to COMPOSE_FILE in .env" in done.stderr
+        assert "host" not in done.stdout
+
+
 def test_a_stack_without_servers_of_its_own_uses_those_that_its_env_file_names(
     provider: Stack,
 ) -> None:

@@ -90,7 +90,8 @@ def test_only_volumes_and_memory_can_be_written(place: Place) -> None:
     tmpfs = set(attributes["HostConfig"]["Tmpfs"] or {})
     mounts = {mount["Destination"] for mount in attributes["Mounts"] if mount["RW"]}
     has_backups = place.stack.is_production and place.service == "postgres"
-    wanted = WRITABLE[place.service] | ({"/var/lib/pgbackrest"} if has_backups else set())
+    backups = {"/var/lib/mindgraph-reports", "/var/lib/pgbackrest"}
+    wanted = WRITABLE[place.service] | (backups if has_backups else set())
     assert tmpfs | mounts == wanted
     for folder in wanted:
         assert place.shell(f"f=$(mktemp {folder}/x.XXXXXX) && rm $f") == ""

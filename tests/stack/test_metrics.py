@@ -68,6 +68,8 @@ def test_everything_that_is_to_be_asked_answers(stack: Stack) -> None:
         "max(mindgraph_data_disk_size_bytes) > 0",
         "max(mindgraph_database_disk_size_bytes) > 0",
         "max(mindgraph_database_archive_gaps) == 0",
+        "max(mindgraph_database_archive_waiting_bytes) >= 0",
+        "max(mindgraph_database_archive_limit_bytes) > 0",
         "max(mindgraph_database_read_only) == 0",
         "max(abs(mindgraph_clock_jumped_seconds)) < 60",
         'sum(mindgraph_jobs_total{result="done"}) > 0',

@@ -238,6 +238,14 @@ def test_nobody_gets_in_without_tls(stack: Stack, host: str) -> None:
     assert "no encryption" in found or "SSL required" in found
 
 
+def test_the_log_of_changes_is_given_to_the_inside_of_the_container_alone(stack: Stack) -> None:
+    asked = "user=mindgraph_backup replication=true"
+    found = connection(stack, "pgbouncer", f"host=postgres sslmode=require {asked}", "")
+    assert "no pg_hba.conf entry for replication connection" in found
+    done = stack.run_in("postgres", "psql", asked, "--command", "IDENTIFY_SYSTEM")
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_superuser_and_other_databases_are_closed_to_the_network(stack: Stack) -> None:
     for options in ("user=postgres dbname=mindgraph", "user=mindgraph_user dbname=postgres"):
         found = connection(stack, "pgbouncer", f"host=postgres sslmode=require {options}", "")

@@ -217,6 +217,18 @@ def test_the_daily_check_looks_at_certificates_images_and_the_machine(server: Se
         assert any(re.match(line, one) for one in told), told
 
 
+def test_the_units_back_up_and_rehearse_within_their_walls(server: Server) -> None:
+    machine, stack = server
+    for unit in ("mindgraph-backup", "mindgraph-rehearsal"):
+        machine.shell(f"systemctl start {unit}.service")
+        assert metric(machine, f"{unit}.service") == "0"
+    listed = json.loads(machine.shell("mindgraph backups --json"))
+    assert len(listed) == 1
+    told = stack.run_in("app", "cat", "/var/lib/mindgraph-reports/rehearsal.prom").stdout
+    assert "mindgraph_rehearsal_success 1\n" in told
+    assert "mindgraph_rehearsal_time_seconds " in told
+
+
 # Accidents
 
 

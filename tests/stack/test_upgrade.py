@@ -38,11 +38,11 @@ def stack() -> Iterator[Stack]:
         yield stack
 
 
-def release(stack: Stack, folder: Path, last: str) -> str:
+def release(stack: Stack, folder: Path, last: str, name: str = "app") -> str:
     """Makes the app's image another one; `last` is the last line of its Dockerfile. The id."""
     dockerfile = folder / "Dockerfile"
     dockerfile.write_text(f"FROM {image_namespace()}-app\n{last}\n")
-    image, _ = stack.engine.images.build(path=str(folder), tag=f"{stack.project}-app")
+    image, _ = stack.engine.images.build(path=str(folder), tag=f"{stack.project}-{name}")
     return str(image.id)
 
 
@@ -151,18 +151,71 @@ def test_a_broken_release_is_taken_back_and_no_request_fails(
     assert stack.is_well()
 
 
-def test_an_upgrade_that_is_killed_is_ended_by_the_next(stack: Stack, tmp_path: Path) -> None:
-    new = release(stack, tmp_path, "LABEL release=after")
+def test_after_a_kill_a_start_is_of_a_healthy_release_and_the_change_can_be_made_again(
+    stack: Stack, tmp_path: Path
+) -> None:
+    old = running(stack, "app")
+    # As `make upgrade` leaves it: a kill may come before anything was done.
+    new = release(stack, tmp_path, "LABEL release=killed", "app:next")
     with loaded(stack) as load:
-        with backups.start(stack, "upgrade", "--no-backup") as started:
-            stack.wait(lambda: next_is_there(stack), "the next release is started")
-            time.sleep(secrets.randbelow(20))
-            started.kill()
-        done = backups.mindgraph(stack, "upgrade", "--no-backup")
-        assert done.returncode == 0, done.stdout + done.stderr
+        kill(stack, "upgrade", "--no-backup")
+        backups.succeed(stack, "start")
+        served = require_one_release(stack)
+        # The later one only where the kill came when everything was done.
+        assert served == old or (served == new and named(stack, "app:previous") == old)
+        backups.succeed(stack, "upgrade", "--no-backup")
+        assert require_one_release(stack) == new
+        kill(stack, "rollback")
+        backups.succeed(stack, "start")
+        if require_one_release(stack) == new:
+            backups.succeed(stack, "rollback")
+        assert require_one_release(stack) == old
     require_none_lost(stack, load)
-    assert running(stack, "app") == running(stack, "worker") == new
+
+
+def kill(stack: Stack, *command: str) -> None:
+    with backups.start(stack, *command) as started:
+        # Two cores may be shared with others: most such changes take longer.
+        time.sleep(secrets.randbelow(40))
+        started.kill()
+
+
+def require_one_release(stack: Stack) -> str:
+    """The id of the image that app and worker run, and that the next start would be of."""
+    served = running(stack, "app")
+    assert running(stack, "worker") == named(stack, "app") == served
     assert not next_is_there(stack)
+    return served
+
+
+def test_a_release_before_that_is_not_healthy_any_more_is_not_gone_back_to(
+    stack: Stack, tmp_path: Path
+) -> None:
+    now = running(stack, "app")
+    release(stack, tmp_path, 'ENTRYPOINT ["false"]', "app:previous")
+    with loaded(stack) as load:
+        done = backups.mindgraph(stack, "rollback")
+        assert done.returncode == 1, done.stdout + done.stderr
+        assert "The release before is back and serves." in done.stderr
+    require_none_lost(stack, load)
+    assert running(stack, "app") == running(stack, "worker") == named(stack, "app") == now
+
+
+def test_when_the_backup_fails_the_next_start_is_of_the_release_that_runs(
+    stack: Stack, tmp_path: Path
+) -> None:
+    now = running(stack, "app")
+    release(stack, tmp_path, "LABEL release=without-backup")
+    kept = stack.env["BACKUP_KEY"]
+    stack.set(BACKUP_KEY="")
+    done = backups.mindgraph(stack, "upgrade")
+    stack.set(BACKUP_KEY=kept)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert named(stack, "app") == running(stack, "app") == now
+
+
+def named(stack: Stack, name: str) -> str:
+    return str(stack.engine.images.get(f"{stack.project}-{name}").id)
 
 
 def next_is_there(stack: Stack) -> bool:

@@ -28,7 +28,7 @@ OF_COMPOSE = {"COMPOSE_FILE", "COMPOSE_PROFILES"}
 # docker/up.sh finds these out anew for each build.
 FOUND_OUT = {"CA_BUNDLE", "REVISION", "VERSION"}
 # What the default depends on can't be shown in one line.
-DEPENDS = {"IMAGE_NAMESPACE"}
+DEPENDS = {"IMAGE_NAMESPACE", "POSTGRES_VERSION"}
 
 
 class Shown(NamedTuple):

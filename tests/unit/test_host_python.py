@@ -8,7 +8,8 @@ import pytest
 from tests.places import CHECKOUT
 
 FILES = sorted((CHECKOUT / "deploy" / "host").rglob("*.py"))
-FILES += [CHECKOUT / "docker" / name for name in ("env.py", "env_format.py", "secret_files.py")]
+OF_DOCKER = ("env.py", "env_format.py", "secret_files.py", "stale_containers.py")
+FILES += [CHECKOUT / "docker" / name for name in OF_DOCKER]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)

@@ -39,6 +39,12 @@ def test_a_certificate_of_the_inside_is_told_of_before_it_runs_out(
     assert "good until" in found.seen
 
 
+def test_a_certificate_of_the_inside_that_is_new_and_not_served_is_a_failure(pem: str) -> None:
+    now = datetime.now(UTC)
+    found = certificates.examine_inside("certificate-inside", pem, now, is_served=False)
+    assert (found.status, found.fix) == ("failure", "`deploy/mindgraph start` renews it")
+
+
 @pytest.mark.parametrize("text", ["", "no certificate", "-----END CERTIFICATE-----"])
 def test_what_is_no_certificate_is_a_failure(text: str) -> None:
     assert certificates.examine_inside("certificate-inside", text, NOW).status == "failure"

@@ -20,6 +20,15 @@ COLLATION = """
 SELECT datname, datcollversion, pg_database_collation_actual_version(oid)
 FROM pg_database WHERE datname = current_database()
 """
+# Of columns that have a collation of their own.
+OWN_COLLATIONS = """
+SELECT DISTINCT format('%I.%I', n.nspname, c.collname)
+FROM pg_collation c
+JOIN pg_namespace n ON n.oid = c.collnamespace
+JOIN pg_attribute a ON a.attcollation = c.oid AND NOT a.attisdropped
+JOIN pg_class t ON t.oid = a.attrelid AND t.relkind IN ('r', 'i', 'm', 'p')
+WHERE c.collversion <> pg_collation_actual_version(c.oid) ORDER BY 1
+"""
 
 # The space that the entries of a B-tree need at 90 % full pages: their keys, of the average width
 # that ANALYZE found, in steps of 8 bytes, and 12 bytes around each. Equal keys need less, so this
@@ -94,6 +103,14 @@ def _look(direct: Engine, check: str, look: Callable[[Connection], Finding]) -> 
 
 def collation(connection: Connection) -> Finding:
     name, noted, actual = connection.execute(text(COLLATION)).one()
+    own = connection.execute(text(OWN_COLLATIONS)).scalars().all()
+    if noted == actual and own:
+        return findings.warning(
+            "collation",
+            f"{', '.join(own)} changed since indexes were made with it: they may miss rows",
+            f"in `make psql`: REINDEX DATABASE {name}; "
+            + " ".join(f"ALTER COLLATION {one} REFRESH VERSION;" for one in own),
+        )
     if noted == actual:
         return findings.ok("collation", f"version {actual or 'none'}, as when it was made")
     return findings.warning(

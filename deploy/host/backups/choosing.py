@@ -13,13 +13,16 @@ from host.errors import WrongUse
 @dataclass(frozen=True)
 class Target:
     """`exact`: it ends at the backup's own point, where the sums of all tables are known. `at`: a
-    time, which is reached at the end of a log that has nothing later."""
+    time, which is reached at the end of a log that has nothing later. `at_least`: a position in the
+    log, which its end must not be before. `gaps`: where the log has one, it ends."""
 
     manifest: Manifest
     options: tuple[str, ...]
     shown: str
     exact: bool = False
     at: datetime | None = None
+    at_least: str = ""
+    gaps: bool = False
 
 
 # Else recovery would stop there and wait for somebody.

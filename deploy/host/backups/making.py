@@ -19,29 +19,37 @@ CONFIGURATION = "configuration"
 TIME = "%Y%m%dT%H%M%SZ"
 
 
-def make(work: Operation, kind: str | None) -> Manifest:
-    """`kind` is "full", "diff" or None, which is a full one every BACKUP_FULL_DAYS. Raises
-    HostError, and then there is no new backup, and all earlier ones are as they were."""
+def make(work: Operation, kind: str | None, *, new_database: bool = False) -> Manifest:
+    """
+    Args:
+        work: the operation.
+        kind: "full", "diff" or None, which is a full one every BACKUP_FULL_DAYS.
+        new_database: this one may take over a repository that is another one's.
+
+    Raises:
+        HostError: there is no new backup, and all earlier ones are as they were.
+    """
     stack, toolbox = work.stack, work.toolbox
     postgres, repository = Postgres(stack), Repository(toolbox)
     repository.prepare()
-    postgres.prepare()
+    postgres.prepare(new_database=new_database)
     backup = datetime.now(timezone.utc).strftime(TIME)
     database = postgres.back_up(backup, kind or _due(postgres, toolbox))
-    postgres.forget_gaps()
     point, tables = postgres.mark(f"mindgraph-{backup}")
     # After the point: whatever the database names at the point has been written before, and what
     # it no longer needs is kept for a day.
     parts = {
         FILES: repository.save_files(backup),
-        REDIS: _save_redis(stack, repository, backup),
         CONFIGURATION: repository.save_stream(CONFIGURATION, backup, _configuration(stack)),
     }
+    if toolbox.is_bundled("redis"):
+        parts[REDIS] = _save_redis(stack, repository, backup)
     index, snapshot = vectors.save(stack, repository, backup, work.journal)
     release = str(toolbox.config["services"]["app"]["image"])
     parts.update(snapshot)
     made = Manifest(backup, toolbox.project, release, database, point, tables, parts, index)
     repository.save_manifest(made)
+    postgres.forget_gaps(database.started)
     _expire(postgres, repository, int(toolbox.settings.get("BACKUP_FULL_KEPT") or 4))
     values = {"time_seconds": round(time.time()), "bytes": made.size}
     metrics.write(toolbox, "backup", values)
@@ -75,7 +83,9 @@ def _configuration(stack: Stack) -> io.BytesIO:
 
 
 def _expire(postgres: Postgres, repository: Repository, kept_full: int) -> None:
-    """Both halves of a backup go together, and what belongs to none, of killed runs."""
+    """Both halves of a backup go together, and what belongs to none, of killed runs. Those first,
+    or they would be counted, and whole backups make room for them."""
+    postgres.remove_incomplete({one.database.label for one in repository.manifests()})
     postgres.expire(kept_full)
     labels = {one["label"] for one in postgres.backups()}
     kept = {one.id for one in repository.manifests() if one.database.label in labels}

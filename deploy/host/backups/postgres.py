@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Collection
 
 from host.backups import manifest
 from host.backups.manifest import Database, Point, Table
@@ -17,24 +17,57 @@ ANNOTATION = "mindgraph"
 FULL, DIFFERENTIAL = "full", "diff"
 
 
+# Forgets the lines of gaps before a time, while others may be added.
+FORGET = """gaps=$PGDATA.archive-gaps
+exec 9>"$gaps.lock"
+flock 9
+if [ -e "$gaps" ]; then
+    awk -v kept="$1" '$1 >= kept' "$gaps" >"$gaps.new"
+    mv "$gaps.new" "$gaps"
+fi
+if ! [ -s "$gaps" ]; then rm -f "$gaps"; fi"""
+
+
+class AnotherDatabase(HostError):
+    """The repository belongs to another database than the one that runs."""
+
+
 class Postgres:
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
 
-    def prepare(self) -> None:
+    def prepare(self, *, new_database: bool = False) -> None:
         """Makes the place in the repository, and ends what a killed run left at work.
 
+        Args:
+            new_database: the repository may be another one's; it is this one's from now on.
+
         Raises:
+            AnotherDatabase: nothing was changed.
             HostError: the archive does not take the write-ahead log.
         """
-        try:
-            self._ask("stanza-create")
-        except ComposeFailed:
-            self._ask("stanza-upgrade")
+        # A run that was killed below may have stopped all work there.
+        self._ask("start")
+        self._own(new_database)
         if self.info()["status"]["lock"]["backup"]["held"]:
             self._ask("stop", "--force")
             self._ask("start")
         self.archive_all()
+
+    def _own(self, new_database: bool) -> None:
+        try:
+            self._ask("stanza-create")
+        except ComposeFailed as error:
+            if "do not match the database" not in str(error):
+                raise
+            if not new_database:
+                raise AnotherDatabase(
+                    "the repository has backups of another database than the one that runs, and"
+                    " they would make room for its backups. Does DATA_GENERATION in .env name the"
+                    " right volumes? On a new machine: mindgraph restore. If this database is new"
+                    " and to be kept: mindgraph backup --full --new-database"
+                ) from error
+            self._ask("stanza-upgrade")
 
     def archive_all(self) -> None:
         """Returns when all that is committed now is in the archive. Raises HostError."""
@@ -86,8 +119,17 @@ class Postgres:
         script = 'cat "$PGDATA.archive-gaps" 2>/dev/null || true'
         return self.stack.run_in(SERVICE, "bash", "-c", script).splitlines()
 
-    def forget_gaps(self) -> None:
-        self.stack.run_in(SERVICE, "bash", "-c", 'rm -f "$PGDATA.archive-gaps"')
+    def forget_gaps(self, before: str) -> None:
+        """`before` is when a backup was begun that needs none of the files from before."""
+        self.stack.run_in(SERVICE, "bash", "-c", FORGET, "bash", before)
+
+    def system(self) -> str:
+        """The number that tells this database from all others."""
+        return self._query("SELECT system_identifier FROM pg_control_system()")
+
+    def position(self) -> str:
+        """Up to where the write-ahead log is written."""
+        return self._query("SELECT pg_current_wal_insert_lsn()")
 
     def is_read_only(self) -> bool:
         """Whether it takes no changes, as its disk is nearly full."""
@@ -100,6 +142,19 @@ class Postgres:
             FROM pg_stat_archiver
             WHERE last_failed_time > coalesce(last_archived_time, '-infinity')"""
         return self._query(query)
+
+    def remove_incomplete(self, whole: Collection[str]) -> None:
+        """Those without the rest of a backup, unless what builds on them has it.
+
+        Args:
+            whole: the labels of those that have it.
+        """
+        labels = [one["label"] for one in self.info()["backup"]]
+        # What builds on one begins with its label.
+        needed = {label for label in labels if any(one.startswith(label) for one in whole)}
+        for label in labels:
+            if label not in needed and label in {one["label"] for one in self.info()["backup"]}:
+                self._ask("expire", f"--set={label}")
 
     def expire(self, kept: int) -> None:
         """Keeps so many full ones with what builds on them and was archived since."""

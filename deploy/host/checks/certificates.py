@@ -38,7 +38,8 @@ def examine(address: str, port: int, name: str, now: datetime) -> Finding:
     left = found.ends - now
     seen = f"good until {found.ends:%Y-%m-%d %H:%M} UTC, {_span(left)} from now"
     fix = (
-        "the proxy renews its own (`docker compose logs proxy`); with TLS=files put new ones there"
+        "the proxy renews its own (`docker compose logs proxy`); with TLS=files put new ones"
+        " there, then `deploy/mindgraph start`"
     )
     if left < timedelta(0):
         return failure(check, f"ended on {found.ends:%Y-%m-%d %H:%M} UTC", fix)
@@ -47,12 +48,15 @@ def examine(address: str, port: int, name: str, now: datetime) -> Finding:
     return ok(check, seen)
 
 
-def examine_inside(check: str, text: str, now: datetime) -> Finding:
+def examine_inside(check: str, text: str, now: datetime, *, is_served: bool = True) -> Finding:
     """
     Args:
         text: a file with the certificate in PEM, first of all that it has.
+        is_served: whether who has the file was started after it was written.
     """
     fix = "`deploy/mindgraph start` renews it"
+    if not is_served:
+        return failure(check, "was renewed, and the one before is still served", fix)
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     try:
         first = text[: text.index(end)] + end

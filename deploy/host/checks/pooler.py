@@ -30,10 +30,14 @@ def examine(config: Mapping[str, Any]) -> list[Finding]:
         f"{SPARE} are spare, of {allowed} that the database allows"
     )
     if web + worker > clients:
-        return [failure("pooler", seen, "raise PGBOUNCER_CLIENTS in .env, then `make up-prod`")]
+        return [
+            failure(
+                "pooler", seen, "raise PGBOUNCER_CLIENTS in .env, then `deploy/mindgraph start`"
+            )
+        ]
     if made + SPARE > allowed:
         fix = "raise POSTGRES_MAX_CONNECTIONS or lower PGBOUNCER_POOL_SIZE in .env"
-        return [failure("pooler", seen, f"{fix}, then `make up-prod`")]
+        return [failure("pooler", seen, f"{fix}, then `deploy/mindgraph start`")]
     return [ok("pooler", seen)]
 
 

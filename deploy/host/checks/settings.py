@@ -67,7 +67,9 @@ def weak(file: Path, values: Mapping[str, str]) -> Finding:
         return ok("weak-secrets", f"none of {len(found)} is weak")
     fix = f"empty them in {file}, then `make env` and `make up`"
     if values.get("ENVIRONMENT", "").lower() == "production":
-        return failure("weak-secrets", "; ".join(reasons), fix.replace("make up", "make up-prod"))
+        return failure(
+            "weak-secrets", "; ".join(reasons), fix.replace("make up", "deploy/mindgraph start")
+        )
     return warning("weak-secrets", "; ".join(reasons), fix)
 
 

@@ -21,11 +21,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="store what changed since the last full one",
     )
 
+    parser.add_argument(
+        "--new-database",
+        action="store_true",
+        help="let this database take over a repository that has the backups of another one",
+    )
+
 
 def run(options: argparse.Namespace) -> None:
     with operations.begun() as work:
         try:
-            made = making.make(work, options.kind)
+            made = making.make(work, options.kind, new_database=options.new_database)
         except HostError:
             reports.failed(work.toolbox)
             raise

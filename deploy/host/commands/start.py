@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import argparse
 
-from host import running
+from host import changing, operations, running
 from host.stack import Stack
 
 
@@ -17,4 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    running.start(Stack.here(), options.wait_s)
+    stack = Stack.here()
+    if running.engine_answers() and not changing.is_noted(stack):
+        # The pooler of a restore that was killed would go on looking for a database that is gone.
+        operations.finish_interrupted()
+    running.start(stack, options.wait_s)

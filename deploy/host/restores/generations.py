@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Iterable
 
 from host import engine
 from host.toolbox import FILES, PLACES, POSTGRES, QDRANT, REDIS, Mount, Tool, Toolbox
 
 OWNERS = {FILES: "app", POSTGRES: "postgres", QDRANT: "qdrant", REDIS: "redis"}
-SETTING = "DATA_GENERATION"
+SETTING, VERSION = "DATA_GENERATION", "POSTGRES_VERSION"
 
 
 class Generation:
     """Volumes with names and labels as Compose would give them."""
 
-    def __init__(self, project: str, name: str) -> None:
+    def __init__(self, project: str, name: str, version: str = "") -> None:
+        """`version` is PostgreSQL's, where it is not the release's own."""
         self.project = project
         self.name = name
+        self.version = version
+
+    @classmethod
+    def named(cls, toolbox: Toolbox, name: str) -> Generation:
+        """Of the toolbox's stack."""
+        return cls(toolbox.project, name, toolbox.settings.get(VERSION, ""))
+
+    @classmethod
+    def current(cls, toolbox: Toolbox) -> Generation:
+        return cls.named(toolbox, toolbox.stack.settings().get(SETTING, ""))
+
+    @classmethod
+    def fresh(cls, toolbox: Toolbox) -> Generation:
+        return cls.named(toolbox, datetime.now(timezone.utc).strftime("-%Y%m%dT%H%M%SZ"))
 
     def volume(self, key: str) -> str:
-        return f"{self.project}_{key}{self.name}"
+        version = f"-{self.version}" if key == POSTGRES and self.version else ""
+        return f"{self.project}_{key}{version}{self.name}"
 
     @property
     def volumes(self) -> list[str]:

@@ -10,19 +10,13 @@ from host.backups import checking, choosing, metrics
 from host.backups.repository import Repository
 from host.errors import HostError
 from host.locking import Journal
-from host.restores import filling, vectors
+from host.restores import filling, uploads, vectors
 from host.restores.filling import Filled
-from host.restores.generations import Generation
-from host.toolbox import FILES, PLACES, READING, Mount, Tool, Toolbox
+from host.restores.generations import VERSION, Generation
+from host.toolbox import FILES, Toolbox
 
 # What the journal says while its volumes are there.
 UNFINISHED = "rehearsal"
-# Uploaded files are named after what is in them; an empty one of such a name is a mark.
-HASHES = (
-    "find . -type f -size +0 -regextype posix-extended -regex '.*/[0-9a-f]{64}' -print0 "
-    '| xargs -0 -r sha256sum | awk \'{ name = $2; sub(/.*\\//, "", name); count++; '
-    "if ($1 != name) print name } END { print count + 0 }'"
-)
 
 
 @dataclass
@@ -80,9 +74,20 @@ def _compare(toolbox: Toolbox, generation: Generation, report: Report) -> None:
     report.rows = sum(one.rows for one in filled.tables.values())
     report.checked.append("rows and checksum of every table are those of the backup's moment")
     report.checked.append("Redis reads its dump")
-    report.files = _hash_files(toolbox, generation)
-    report.checked.append("every uploaded file has the content that it is named after")
+    _compare_files(toolbox, generation, filled, report)
     _compare_vectors(filled, report)
+
+
+def _compare_files(
+    toolbox: Toolbox, generation: Generation, filled: Filled, report: Report
+) -> None:
+    if filled.missing:
+        raise filling.Wrong(
+            f"{len(filled.missing)} uploaded files that the database names are not in the backup, "
+            f"as {filled.missing[0]}"
+        )
+    report.files = uploads.check(toolbox, generation.volume(FILES))
+    report.checked.append("every uploaded file is there, with the content that it is named after")
 
 
 def _compare_vectors(filled: Filled, report: Report) -> None:
@@ -95,15 +100,6 @@ def _compare_vectors(filled: Filled, report: Report) -> None:
     report.documents, differing = vectors.compare(filled.index, filled.vectors.documents)
     report.differing += differing
     report.checked.append("Qdrant reads its snapshot, and its vectors were compared by document")
-
-
-def _hash_files(toolbox: Toolbox, generation: Generation) -> int:
-    mounts = [Mount(generation.volume(FILES), PLACES[FILES])]
-    command = ["bash", "-c", f"set -o pipefail; cd {PLACES[FILES]} && {HASHES}"]
-    *wrong, count = toolbox.run(Tool("postgres", command, mounts, READING)).split()
-    if wrong:
-        raise filling.Wrong(f"{len(wrong)} uploaded files have other content, as {wrong[0]}")
-    return int(count)
 
 
 def _tell(toolbox: Toolbox, report: Report) -> None:
@@ -120,4 +116,4 @@ def _tell(toolbox: Toolbox, report: Report) -> None:
 
 
 def _generation(toolbox: Toolbox, name: str) -> Generation:
-    return Generation(f"{toolbox.project}-rehearsal", name)
+    return Generation(f"{toolbox.project}-rehearsal", name, toolbox.settings.get(VERSION, ""))

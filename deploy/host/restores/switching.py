@@ -8,9 +8,8 @@ from typing import Mapping
 import env
 import env_format
 
-from host import output
+from host import output, running
 from host.errors import HostError
-from host.restores.generations import SETTING
 from host.stack import ComposeFailed, Stack
 
 
@@ -18,9 +17,10 @@ class NotStarted(HostError):
     """The stack did not get well with the new data, and has the old again."""
 
 
-def set_generation(stack: Stack, name: str) -> None:
+def change(stack: Stack, settings: Mapping[str, str]) -> None:
+    """All at once, whatever happens."""
     text = stack.env_file.read_text(encoding="utf-8", errors="surrogateescape")
-    env.write(stack.env_file, changed(text, {SETTING: name}))
+    env.write(stack.env_file, changed(text, settings))
 
 
 def changed(text: str, settings: Mapping[str, str]) -> str:
@@ -36,23 +36,31 @@ def changed(text: str, settings: Mapping[str, str]) -> str:
     return text
 
 
-def switch(stack: Stack, name: str) -> None:
-    """Returns when the stack serves the other generation. Raises NotStarted."""
-    before = stack.settings().get(SETTING, "")
-    set_generation(stack, name)
+def switch(stack: Stack, settings: Mapping[str, str]) -> None:
+    """Returns when the stack serves the data that these settings name. Raises NotStarted."""
+    now = stack.settings()
+    before = {name: now.get(name, "") for name in settings}
+    change(stack, settings)
     try:
         start(stack)
     except ComposeFailed as error:
-        output.complain(f"the stack is not healthy with the restored data: {error}")
-        set_generation(stack, before)
+        output.complain(f"the stack is not healthy with the new data: {error}")
+        change(stack, before)
         start(stack)
-        raise NotStarted("the stack runs with its old data again; nothing was restored") from error
+        raise NotStarted("the stack runs with its old data again; nothing was changed") from error
 
 
 def start(stack: Stack) -> None:
     """Nothing is written any more while the database changes; and the pooler, which would go on
     looking for it at its old address, is started anew."""
+    if running.is_production(stack):
+        running.refresh_secrets(stack)
+    stop(stack)
+    stack.compose("up", "--detach", "--wait", "--no-build", "--pull", "never")
+
+
+def stop(stack: Stack) -> None:
+    """All that writes to the database."""
     config = stack.config()
-    running = [name for name in ("app", "worker", "pgbouncer") if name in config["services"]]
-    stack.compose("stop", *running)
-    stack.compose("up", "--detach", "--wait", "--no-build")
+    writers = [name for name in ("app", "worker", "pgbouncer") if name in config["services"]]
+    stack.compose("stop", *writers)
