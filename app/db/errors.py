@@ -17,8 +17,7 @@ class DatabaseDamaged(Unavailable):
 
 
 class DatabaseReadOnly(Unavailable):
-    """The database takes no changes now, mostly because its disk is nearly full; what is saved can
-    be read."""
+    """The database takes no changes, as its disk is nearly full; what is saved can be read."""
 
     # Somebody has to make space first.
     retry_after = 60
