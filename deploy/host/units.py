@@ -75,10 +75,17 @@ def failed(ending: Ending) -> None:
 
 def _last_lines(unit: str) -> str:
     command = ["journalctl", "--quiet", "--output", "cat", "--lines", str(LAST_LINES)]
-    # What the unit's program said, and not systemd about it.
+    # What the unit's program said, and not systemd about it; in this run, and not in one before.
     match = [f"_SYSTEMD_UNIT={unit}"]
+    run = _said("systemctl", "show", "--property", "InvocationID", "--value", unit)
+    if run:
+        match.append(f"_SYSTEMD_INVOCATION_ID={run}")
+    return _said(*command, *match)
+
+
+def _said(*command: str) -> str:
     try:
-        done = subprocess.run([*command, *match], capture_output=True, check=False, timeout=30)
+        done = subprocess.run(command, capture_output=True, check=False, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return done.stdout.decode(errors="replace").strip()
