@@ -4,7 +4,7 @@ import argparse
 import dataclasses
 from typing import Sequence
 
-from host import operations, output
+from host import engine, operations, output
 from host.backups import choosing
 from host.backups.choosing import Target
 from host.backups.manifest import Manifest
@@ -13,6 +13,7 @@ from host.operations import Operation
 from host.restores import filling, moving, restoring
 from host.restores.filling import Filled
 from host.restores.generations import SETTING, Generation
+from host.toolbox import POSTGRES
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,6 +60,9 @@ def run(options: argparse.Namespace) -> None:
             f"{len(filled.missing)} uploaded files are missing that came after the backup, as "
             f"{filled.missing[0]}; their documents: mindgraph knowledge check"
         )
+    if not engine.find_volume(before.volume(POSTGRES)):
+        # A new machine's.
+        return
     output.say(
         f"The data as it was is still there. To go back: set {SETTING}={before.name} in "
         f"{stack.env_file} and run docker compose up --wait. To delete it: docker volume rm "
