@@ -145,6 +145,9 @@ def test_the_server_is_run_from_day_to_day(server: Server) -> None:
     networks = "172.16.0.0/12,192.168.0.0/16"
     guide.settle("Clients of other machines", POSTGRES_REMOTE_NETWORKS=networks)
     guide.follow("Clients of other machines")
+    said = guide.follow("Backups and restores")
+    assert "restored to the last change in the archive" in said
+    guide.follow("The database as one file")
     release(server.folder / "origin")
     said = guide.follow("A new release, and back")
     assert "Fast-forward" in said
