@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,17 @@ def person(stack: Stack) -> Iterator[Person]:
     someone = Person(stack.url)
     yield someone
     someone.close()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A file goes to one worker, and all that use the unharmed stacks go to the same one: each
+    stack takes up to five of the some thirty networks that an engine has."""
+    item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+
+
+@cache
+def _group(file: Path) -> str:
+    return "unharmed" if "unharmed_" in file.read_text(encoding="utf-8") else file.stem
 
 
 @pytest.hookimpl(wrapper=True)
