@@ -156,7 +156,10 @@ def _of_server(error: Exception) -> AppError | None:
             f"this role may not do what an import needs ({_said(error)}): use the owner of "
             f"the database and its tables"
         )
-    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError) or (
+        # What the driver says where a connection broke in the middle of a COPY.
+        type(error) is psycopg2.DatabaseError and error.pgcode is None
+    ):
         return ConnectionLost(
             f"the connection to PostgreSQL is gone ({_said(error) or 'closed'}); run the "
             f"command again with --resume"
