@@ -81,7 +81,7 @@ else
         .venv/bin/python -m tests.indexes "$MINDGRAPH_TEST_INDEXES" || status=1
     fi
     # A stack serves all tests of a file, or of several: see tests/stack/conftest.py.
-    test_part "$stack_workers" loadgroup "${options[@]}" tests/stack tests/chaos
+    test_part "$stack_workers" loadfile "${options[@]}" tests/stack tests/chaos
 fi
 if [ "$found" = no ]; then
     fail "No test was found; is the expression or path right?"

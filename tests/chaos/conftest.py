@@ -11,9 +11,6 @@ from tests.stack.conftest import (
     person as person,
 )
 from tests.stack.conftest import (
-    pytest_itemcollected as pytest_itemcollected,
-)
-from tests.stack.conftest import (
     pytest_runtest_makereport as pytest_runtest_makereport,
 )
 from tests.stack.stacks import Stack, running

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from . import leftovers
 from .people import Person
@@ -46,15 +48,22 @@ def person(stack: Stack) -> Iterator[Person]:
     someone.close()
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
+class ByStack(LoadFileScheduling):  # type: ignore[misc]
     """A file goes to one worker, and all that use the unharmed stacks go to the same one: each
     stack takes up to five of the some thirty networks that an engine has."""
-    item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", 1)[0]
+        return "unharmed" if _is_unharming(self.config.rootpath / file) else file
 
 
 @cache
-def _group(file: Path) -> str:
-    return "unharmed" if "unharmed_" in file.read_text(encoding="utf-8") else file.stem
+def _is_unharming(file: Path) -> bool:
+    return "unharmed_" in file.read_text(encoding="utf-8")
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByStack | None:
+    return ByStack(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(wrapper=True)
