@@ -68,11 +68,8 @@ def _watch(asking: socket.socket) -> int:
     return 0
 
 
-def _import(given: dict[str, Any]) -> int:
-    # Of a few thousand rows there shall be many parts, and processes also in the proof.
-    importing.PART_ROWS = given["part_rows"]
-    verify.WORTH_PROCESSES = given["worth_processes"]
-    options = Options(
+def options(given: dict[str, Any]) -> Options:
+    return Options(
         source=Path(given["source"]),
         dsn=given["dsn"],
         shown="the target",
@@ -82,8 +79,14 @@ def _import(given: dict[str, Any]) -> int:
         on_bad_row=given["on_bad_row"],
         is_dry_run=given["is_dry_run"],
     )
+
+
+def _import(given: dict[str, Any]) -> int:
+    # Of a few thousand rows there shall be many parts, and processes also in the proof.
+    importing.PART_ROWS = given["part_rows"]
+    verify.WORTH_PROCESSES = given["worth_processes"]
     try:
-        report = importing.run(options, Told())
+        report = importing.run(options(given), Told())
     except AppError as error:
         os.write(2, f"{error.detail}\n".encode())
         return 1

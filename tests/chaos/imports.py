@@ -279,10 +279,12 @@ def crash_session(running: Running, chance: random.Random) -> None:
     """A process of the server dies. The server takes that for damage, and begins anew by itself."""
     sessions = running.case.sessions()
     if sessions:
-        code, said = running.case.server.container.exec_run(
-            ["bash", "-c", f"kill -9 {chance.choice(sessions)}"]
-        )
-        assert code == 0 or b"No such process" in said
+        crash(running.case, chance.choice(sessions))
+
+
+def crash(case: Case, session: int) -> None:
+    code, said = case.server.container.exec_run(["bash", "-c", f"kill -9 {session}"])
+    assert code == 0 or b"No such process" in said
 
 
 def crash_server(running: Running, _chance: random.Random) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.chaos import imports
+from app.ops.migrate import connections, importing
+from app.ops.migrate.progress import Silence
+from tests.chaos import importer, imports
 from tests.chaos.endings import Ending
 from tests.chaos.imports import Accident, Starter
 from tests.conftest import RUN
@@ -87,10 +91,14 @@ def play(seed: int, accidents: tuple[Accident, ...], world: World, folder: Path)
         assert done.code == 3, done.said
         assert case.leftovers() == set()
         ending = case.ending()
-        found, wanted = ending.reasons(), world.ending.reasons()
-        # In words of its own: the whole of it is what tells the cause.
-        assert found == wanted, f"more: {found - wanted}\nfewer: {wanted - found}\n{done.said}"
-        assert ending == world.ending
+        require_same(ending, world.ending, done.said)
+
+
+def require_same(ending: Ending, wanted: Ending, said: str) -> None:
+    more = ending.reasons() - wanted.reasons()
+    # In words of its own: the whole of it is what tells the cause.
+    assert not more, f"{more}\ninstead of {wanted.reasons() - ending.reasons()}\n{said}"
+    assert ending == wanted
 
 
 def check_code(done: imports.Running) -> None:
@@ -114,6 +122,53 @@ def test_whoever_ends_a_session_or_crashes_the_server_loses_nothing(
 ) -> None:
     accidents = (imports.end_session, imports.end_session, imports.crash_session)
     play(seed, accidents, world, tmp_path)
+
+
+class CrashAfterTheLastRow(Silence):
+    """Crashes the server when all rows are loaded, and waits until it takes connections again."""
+
+    def __init__(self, case: imports.Case) -> None:
+        self.case = case
+        self.left = 0
+
+    def phase(self, name: str, total: int = 0, _unit: str = "") -> None:
+        self.left = total if name == "loading" else 0
+
+    def advance(self, count: int) -> None:
+        if self.left:
+            self.left -= count
+            if not self.left:
+                imports.crash(self.case, self.case.sessions()[0])
+                self.case.server.wait()
+
+
+def test_a_crash_just_after_the_last_row_is_noticed(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes back what it had committed last, and takes new connections at once."""
+    monkeypatch.setattr(importing, "PART_ROWS", 150)
+    with (
+        imports.case(world.server, world.starter, tmp_path, JOURNALS[0]) as case,
+        slow_log_writer(case),
+    ):
+        options = importer.options(json.loads(case.options("new")))
+        with pytest.raises(connections.ConnectionLost):
+            importing.run(options, CrashAfterTheLastRow(case))
+        done = imports.finish(case, "resume")
+        assert done.code == 3, done.said
+        require_same(case.ending(), world.ending, done.said)
+
+
+@contextmanager
+def slow_log_writer(case: imports.Case) -> Iterator[None]:
+    """What is committed without waiting stays in memory for long."""
+    case.query("ALTER SYSTEM SET wal_writer_delay = '10s'")
+    case.query("SELECT pg_reload_conf()")
+    try:
+        yield
+    finally:
+        case.query("ALTER SYSTEM RESET wal_writer_delay")
+        case.query("SELECT pg_reload_conf()")
 
 
 @pytest.mark.parametrize("seed", range(200, 207))

@@ -271,6 +271,10 @@ class _Import:
             for _, loaded in job.chosen.workers.load(task, left):
                 self._progress.advance(loaded.read)
         job.chosen.workers.close()
+        with self._transaction() as cursor:
+            # What comes next connects anew, and would not notice that a crash of the server took
+            # back the last parts; this connection would not have lived through one.
+            state.make_durable(cursor, plan.legacy)
         return total
 
     def _path(self, job: "_Job") -> tuple[str, ...]:

@@ -169,6 +169,13 @@ def renew(cursor: Cursor, legacy: str) -> str:
     return run
 
 
+def make_durable(cursor: Cursor, legacy: str) -> None:
+    """What was committed so far, by whomever, is on the disk when the transaction is committed."""
+    cursor.execute("SET LOCAL synchronous_commit TO on")
+    # A commit without a change would have nothing to wait for.
+    cursor.execute(at(legacy, "UPDATE {legacy}.import_state SET run = run"))
+
+
 def note_part(
     cursor: Cursor, legacy: str, run: str, part: tuple[int, int], read: int, refused: int
 ) -> None:
