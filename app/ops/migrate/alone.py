@@ -1,12 +1,17 @@
 """One import into a database at a time, also when the one before was killed."""
 
+import time
+
 from psycopg2.extensions import connection as Connection  # noqa: N812
+from psycopg2.extensions import cursor as Cursor  # noqa: N812
 
 from app.errors import Conflict
 from app.ops.migrate import connections
 
 # "MindMove" as eight bytes, which no other program on this database uses.
 KEY = int.from_bytes(b"MindMove", "big")
+# How long the server may take to notice that an import before has ended.
+LEAVES_S = 3.0
 # An index that a killed import was making is made to its end, with all its locks, before the server
 # looks whether anybody still wants it.
 END_OTHERS = """
@@ -26,8 +31,15 @@ def require(connection: Connection) -> None:
     Raises ImportRunning.
     """
     with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", (KEY,))
-        ((taken,),) = cursor.fetchall()
-        if not taken:
-            raise ImportRunning
+        deadline = time.monotonic() + LEAVES_S
+        while not _take(cursor):
+            if time.monotonic() > deadline:
+                raise ImportRunning
+            time.sleep(0.1)
         cursor.execute(END_OTHERS, (connections.PROGRAM,))
+
+
+def _take(cursor: Cursor) -> bool:
+    cursor.execute("SELECT pg_try_advisory_lock(%s)", (KEY,))
+    ((taken,),) = cursor.fetchall()
+    return bool(taken)
