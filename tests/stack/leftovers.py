@@ -52,9 +52,7 @@ def remove(engine: DockerClient, folder: Path) -> None:
     for container in engine.containers.list(all=True, ignore_removed=True, filters=filters):
         _surely(lambda it=container: it.remove(force=True, v=True))
     for volume in engine.volumes.list(filters=filters):
-        # Of an operation on the stack that goes on after the test was killed.
-        for container in engine.containers.list(all=True, filters={"volume": volume.name}):
-            _surely(lambda it=container: it.remove(force=True, v=True))
+        _free(engine, str(volume.name))
         _surely(lambda it=volume: it.remove(force=True))
     for network in engine.networks.list(filters=filters):
         _surely(lambda it=network: _cut(it))
@@ -66,6 +64,12 @@ def remove(engine: DockerClient, folder: Path) -> None:
     if lock:
         lock.close()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free(engine: DockerClient, volume: str) -> None:
+    """From an operation on the stack that goes on after the test was killed."""
+    for container in engine.containers.list(all=True, filters={"volume": volume}):
+        _surely(lambda it=container: it.remove(force=True, v=True))
 
 
 def _cut(network: Network) -> None:
