@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import docker
@@ -50,7 +49,7 @@ networks:
 """
 
 
-class Authority:
+class Authority(leftovers.Reserved):
     """Knows `name` as an address of this machine, to which the proxy's ports are published."""
 
     def __init__(self, name: str) -> None:
@@ -62,18 +61,6 @@ class Authority:
         self.network.reload()
         self.address = str(self.network.attrs["IPAM"]["Config"][0]["Gateway"])
         self._start()
-
-    def __enter__(self) -> Authority:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        leftovers.remove(self.engine, self.folder)
-        self.engine.close()
 
     def _start(self) -> None:
         configuration = self.folder / "Caddyfile"

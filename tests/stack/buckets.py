@@ -7,7 +7,6 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import docker
@@ -25,7 +24,7 @@ BUCKET = "school"
 BUILD = Path(__file__).with_name("s3")
 
 
-class Server:
+class Server(leftovers.Reserved):
     """`settings` make a stack keep its backups here."""
 
     def __init__(self) -> None:
@@ -46,18 +45,6 @@ class Server:
             "BACKUP_S3_KEY": "somebody",
             "BACKUP_S3_SECRET": "a secret that nobody knows",
         }
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        leftovers.remove(self.engine, self.folder)
-        self.engine.close()
 
     def join(self, stack: Stack) -> None:
         """Can be reached from the stack's network for backups, also of one that is yet to start."""

@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import docker
 from docker import DockerClient
@@ -44,6 +44,20 @@ def reserve() -> Path:
     _held[folder] = lock
     _watch()
     return folder
+
+
+class Reserved:
+    """Something on the engine that is named after a folder of its own, and goes with it."""
+
+    engine: DockerClient
+    folder: Path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        remove(self.engine, self.folder)
+        self.engine.close()
 
 
 def remove(engine: DockerClient, folder: Path) -> None:

@@ -11,7 +11,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import docker
@@ -28,7 +27,7 @@ SOCKET = Path("/run/docker.sock")
 PATIENCE_S = 300.0
 
 
-class Machine:
+class Machine(leftovers.Reserved):
     """`checkout` is at the same path as outside, as the engine outside binds files from there."""
 
     def __init__(
@@ -49,18 +48,6 @@ class Machine:
         self.checkout = checkout
         self.folder = leftovers.reserve()
         self.container = self._make(network, hosts or {}, init.split())
-
-    def __enter__(self) -> Machine:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        leftovers.remove(self.engine, self.folder)
-        self.engine.close()
 
     def _make(self, network: str, hosts: Mapping[str, str], init: list[str]) -> Container:
         options: Any = {
