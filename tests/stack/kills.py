@@ -14,7 +14,7 @@ def init_of(container: Container) -> int:
 
 def main_process_of(container: Container) -> int:
     """The process that init started; what healthchecks left behind is below init as well."""
-    return min(children(container, init_of(container)))
+    return children(container, init_of(container))[0]
 
 
 def child_of_main_process(container: Container) -> int:
@@ -22,8 +22,10 @@ def child_of_main_process(container: Container) -> int:
 
 
 def children(container: Container, parent: int) -> list[int]:
-    listed = container.top(ps_args="-o pid,ppid")
-    return [int(pid) for pid, above in listed["Processes"] if int(above) == parent]
+    """The oldest first. Numbers alone don't tell: the kernel begins anew after 32,768."""
+    listed = container.top(ps_args="-o pid,ppid,etimes")["Processes"]
+    found = [(-int(age_s), int(pid)) for pid, above, age_s in listed if int(above) == parent]
+    return [pid for _, pid in sorted(found)]
 
 
 def kill(stack: Stack, pid: int) -> None:
