@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from . import backups
-from .stacks import PRODUCTION, Stack, running
+from .stacks import CHECKOUT, PRODUCTION, Stack, running
 
 # A place for files of the log in the repository.
 LOG = "archive/mindgraph/17-1"
@@ -111,10 +111,30 @@ def test_a_backup_forgets_only_the_gaps_before_it(stack: Stack) -> None:
     inside(stack, f"rm {GAPS}")
 
 
+@pytest.mark.parametrize(
+    "command", [backups.command("start"), ["bash", str(CHECKOUT / "docker" / "up.sh")]]
+)
+def test_a_start_does_not_make_an_empty_database_beside_the_one_that_has_the_data(
+    stack: Stack, command: list[str]
+) -> None:
+    before = backups.volumes(stack)
+    stack.set(DATA_GENERATION="-mistyped")
+    try:
+        done = backups.ended(stack, command)
+    finally:
+        stack.set(DATA_GENERATION="")
+    assert done.returncode != 0
+    assert f"volume {stack.project}_postgres-mistyped, which does not exist" in done.stderr
+    assert f"{stack.project}_postgres, with DATA_GENERATION= and" in done.stderr
+    assert "start --new-database" in done.stderr
+    assert backups.volumes(stack) == before
+    assert stack.is_well()
+
+
 def test_another_database_does_not_take_over_the_repository(stack: Stack) -> None:
     before = stored(stack)
     stack.set(DATA_GENERATION="-mistyped")
-    stack.up()
+    backups.succeed(stack, "start", "--new-database")
     done = backups.mindgraph(stack, "backup", "--full")
     assert done.returncode == 1
     assert "backups of another database" in done.stderr
