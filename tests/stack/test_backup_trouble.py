@@ -6,12 +6,13 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from . import backups
-from .stacks import CHECKOUT, PRODUCTION, Stack, running
+from .stacks import CHECKOUT, PRODUCTION, Stack, env_format, running
 
 # A place for files of the log in the repository.
 LOG = "archive/mindgraph/17-1"
@@ -157,6 +158,32 @@ def test_another_stack_that_was_killed_as_it_started_is_removed_by_the_next_comm
     assert stack.engine.containers.list(all=True, filters=of_project) == []
     assert stack.engine.volumes.list(filters=of_project) == []
     assert not stack.env_file.with_name(f"{stack.env_file.name}.{name}").exists()
+
+
+def test_the_settings_of_a_burnt_machine_are_in_its_backups(stack: Stack, tmp_path: Path) -> None:
+    folder, certificate = tmp_path / "back", tmp_path / "own.crt"
+    certificate.write_text("a certificate\n")
+    stack.set(TLS_CERTIFICATE=str(certificate))
+    backups.succeed(stack, "backup")
+    saved = {**stack.env}
+    # A new machine's env file has the key and the place of the backups.
+    stack.set(TLS_CERTIFICATE="", REDIS_PASSWORD="another-one-than-before")
+    kept = stack.env_file.read_text()
+    said = backups.succeed(stack, "backups", "configuration", "--into", str(folder))
+    assert f"cp {folder}/env {stack.env_file}\n" in said
+    assert f"cp {folder}/TLS_CERTIFICATE {certificate}\n" in said
+    assert "deploy/mindgraph restore" in said
+    assert env_format.parse((folder / "env").read_text(), {}) == saved
+    assert (folder / "TLS_CERTIFICATE").read_text() == "a certificate\n"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes == {"back": 0o700, "env": 0o600, "TLS_CERTIFICATE": 0o600}
+    assert stack.env_file.read_text() == kept
+    (folder / "env").write_text("mine")
+    again = backups.mindgraph(stack, "backups", "configuration", "--into", str(folder))
+    assert again.returncode == 2
+    assert f"{folder} can't be made as a new folder" in again.stderr
+    assert (folder / "env").read_text() == "mine"
+    stack.set(**{**saved, "TLS_CERTIFICATE": ""})
 
 
 def test_a_restore_ends_at_a_gap_of_the_archive_only_when_told_to(stack: Stack) -> None:
