@@ -38,7 +38,7 @@ def value(stack: Stack, query: str) -> float | None:
 
 
 def test_everything_that_is_to_be_asked_answers(stack: Stack) -> None:
-    jobs = {"app", "postgres", "prometheus", "redis", "worker"}
+    jobs = {"app", "postgres", "prometheus", "qdrant", "redis", "worker"}
 
     def answering() -> bool:
         targets = ask(stack, "targets")["activeTargets"]
@@ -54,6 +54,8 @@ def test_everything_that_is_to_be_asked_answers(stack: Stack) -> None:
         "max(pg_up) == 1",
         "max(redis_up) == 1",
         'max(mindgraph_observation_success{source="database"}) == 1',
+        'max(mindgraph_observation_success{source="pooler"}) == 1',
+        'max(mindgraph_observation_success{source="qdrant"}) == 1',
         'max(mindgraph_observation_success{source="redis"}) == 1',
         "max(mindgraph_workers) == 1",
         "max(mindgraph_build_info) == 1",
@@ -65,6 +67,12 @@ def test_everything_that_is_to_be_asked_answers(stack: Stack) -> None:
         "max(pg_stat_archiver_failed_count) >= 0",
         "max(pg_stat_archiver_archived_count) >= 0",
         "sum(pg_stat_database_deadlocks) >= 0",
+        "max(mindgraph_pooler_clients_waiting) >= 0",
+        "max(mindgraph_pooler_longest_wait_seconds) >= 0",
+        "max(mindgraph_pooler_connections) >= 0",
+        "max(mindgraph_pooler_connections_max) == 25",
+        'max(app_info{job="qdrant", name="qdrant"}) == 1',
+        "max(collections_total) >= 0",
         "max(mindgraph_data_disk_size_bytes) > 0",
         "max(mindgraph_database_disk_size_bytes) > 0",
         "max(mindgraph_database_archive_gaps) == 0",
