@@ -287,7 +287,8 @@ def _postgres(
         # Tables of tests are so small that an index wouldn't be worth it. What then is done without
         # one seems so costly that the server would compile the query, for longer than it runs.
         "postgres -c max_connections=300 -c fsync=off -c enable_seqscan=off -c jit=off "
-        "-c shared_preload_libraries=pg_stat_statements",
+        # A run has thousands of databases, each with statements; none must go for a new one.
+        "-c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.max=100000",
         environment={
             "DATABASE_BACKUP_PASSWORD": secret["backup"],
             "DATABASE_OWNER_PASSWORD": secret["owner"],
