@@ -116,7 +116,7 @@ def _build(state: State, settings: Settings, closing: ExitStack) -> None:
     if model is not None:
         closing.enter_context(contextlib.closing(model))
     state.database = database
-    state.observer = Observer(database, redis, maintenance=settings.maintenance)
+    state.observer = Observer(database, redis, qdrant, settings)
     state.recorder = recorder
     state.redis = redis
     state.cache = Cache(redis)

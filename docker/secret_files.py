@@ -46,7 +46,7 @@ OF_SERVICES = {
         ),
     ),
     "postgres-exporter": (65534, ("DATABASE_READONLY_PASSWORD",)),
-    "prometheus": (65534, ("METRICS_TOKEN",)),
+    "prometheus": (65534, ("METRICS_TOKEN", "QDRANT_API_KEY")),
     "qdrant": (1000, ("QDRANT_API_KEY",)),
     "redis": (999, ("REDIS_PASSWORD",)),
     "redis-exporter": (59000, ("REDIS_PASSWORD", "REDIS_URL")),

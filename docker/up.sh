@@ -61,6 +61,26 @@ services = json.load(sys.stdin)["services"].values()
 print(*sorted({one["image"] for one in services if "build" in one}), sep="\n")'
 }
 
+# What the host's half of the command `mindgraph` does at a start as well.
+ask_host() {
+    PYTHONPATH=deploy:docker PYTHONDONTWRITEBYTECODE=1 python3 - "$1" <<'PYTHON'
+import sys
+
+from host import changing, volumes
+from host.errors import HostError
+from host.stack import Stack
+
+asked = {
+    "settle": changing.settle,
+    "require-database": lambda: volumes.require_database(Stack.here()),
+}
+try:
+    asked[sys.argv[1]]()
+except HostError as error:
+    sys.exit(str(error))
+PYTHON
+}
+
 explain() {
     local name
     docker compose ps --all >&2
@@ -143,17 +163,10 @@ if [ "$goal" = --build-next ]; then
     exit 0
 fi
 if $production && [ -z "$goal" ] && [ -s .env.lock ]; then
-    PYTHONPATH=deploy:docker PYTHONDONTWRITEBYTECODE=1 python3 - <<'PYTHON'
-import sys
-
-from host import changing
-from host.errors import HostError
-
-try:
-    changing.settle()
-except HostError as error:
-    sys.exit(str(error))
-PYTHON
+    ask_host settle
+fi
+if [ -z "$goal" ]; then
+    ask_host require-database
 fi
 build
 if [ "$goal" = --build-only ]; then

@@ -34,9 +34,11 @@ hypothesis.settings.load_profile("mindgraph")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A script that runs the tests with `&` or nohup ignores them, and so would all that they start.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # A script that runs the tests with `&` ignores it, and so would all that they start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     given: dict[str, Any] | None = getattr(config, "workerinput", None)
     if given is not None:
         config.stash[RUN] = Run(Path(given["mindgraph_run"]), given["mindgraph_owner"])

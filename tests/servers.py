@@ -35,6 +35,8 @@ DATA_IN_MEMORY = {"/var/lib/postgresql/data": "uid=999,gid=999,mode=700"}
 # Tables of tests are so small that an index wouldn't be worth it. What then is done without one
 # seems so costly that the server would compile the query, for longer than it runs.
 FOR_TESTS = "-c max_connections=300 -c fsync=off -c enable_seqscan=off -c jit=off"
+# A run has thousands of databases, each with statements; none must go for a new one.
+FOR_TESTS += " -c pg_stat_statements.max=100000"
 # The whole suite runs with passwords that break every URL that is pasted together.
 ODD = "@:/?#[]%&'\"$ <>\\"
 

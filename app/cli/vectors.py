@@ -1,4 +1,5 @@
 import argparse
+import importlib
 import json
 import shutil
 import sys
@@ -7,8 +8,6 @@ from dataclasses import asdict
 
 from app import logs, settings
 from app.cli import output
-from app.ops import knowledge
-from app.ops import snapshots as operations
 from app.settings import Settings
 from app.vectors import snapshots
 
@@ -57,6 +56,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _answer(loaded: Settings, command: str) -> dict[str, object]:
+    # More than a second, which the commands that need none of it don't take: a backup runs several.
+    knowledge = importlib.import_module("app.ops.knowledge")
+    operations = importlib.import_module("app.ops.snapshots")
     with knowledge.tools(loaded) as tools:
         if command == "mend":
             return asdict(operations.mend(tools))

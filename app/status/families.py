@@ -7,6 +7,7 @@ from prometheus_client.metrics_core import Metric
 
 import app
 from app import clock
+from app.db import pooler
 from app.errors import AppError
 from app.settings import Settings
 from app.status import files
@@ -31,15 +32,16 @@ def collect(settings: Settings, observer: Observer) -> Iterator[Metric]:
     yield from _of_disk(settings)
     yield from files.told(settings.backup_report)
     observed = observer.look(PATIENCE_S)
-    yield _success(observed)
+    yield _success(observed, has_pooler=pooler.is_there(settings))
     yield from _of_documents(observed)
     yield from _of_queue(observed)
     yield from _of_connections(observed)
+    yield from _of_pooler(observed)
     if observed.sessions is not None:
         yield Family("mindgraph_sessions", "Sessions that are alive.", value=observed.sessions)
 
 
-def _success(observed: Observed) -> Metric:
+def _success(observed: Observed, *, has_pooler: bool) -> Metric:
     """What is missing below is missing because of this."""
     family = Family(
         "mindgraph_observation_success",
@@ -48,6 +50,9 @@ def _success(observed: Observed) -> Metric:
     )
     family.add_metric(("database",), observed.backlog is not None)
     family.add_metric(("redis",), observed.queue is not None)
+    family.add_metric(("qdrant",), observed.vectors is not None)
+    if has_pooler:
+        family.add_metric(("pooler",), observed.pool is not None)
     return family
 
 
@@ -119,4 +124,30 @@ def _of_connections(observed: Observed) -> Iterator[Metric]:
     )
     yield Family(
         "mindgraph_database_connections_max", "How many may be.", value=connections.allowed
+    )
+
+
+def _of_pooler(observed: Observed) -> Iterator[Metric]:
+    pool = observed.pool
+    if pool is None:
+        return
+    yield Family(
+        "mindgraph_pooler_clients_waiting",
+        "Clients of the pooler that wait for a connection to the database.",
+        value=pool.waiting,
+    )
+    yield Family(
+        "mindgraph_pooler_longest_wait_seconds",
+        "For how long the first of them has waited.",
+        value=pool.longest_wait_s,
+    )
+    yield Family(
+        "mindgraph_pooler_connections",
+        "Connections of the pooler to the database that are in use.",
+        value=pool.used,
+    )
+    yield Family(
+        "mindgraph_pooler_connections_max",
+        "How many may be, with those for who waits long.",
+        value=pool.allowed,
     )

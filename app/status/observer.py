@@ -3,15 +3,19 @@
 import time
 from typing import cast
 
+from qdrant_client import QdrantClient
 from redis import Redis
 
 from app.cache import client, keys, queue
+from app.db import pooler
 from app.db.session import Database
 from app.knowledge import service as knowledge
 from app.knowledge.schemas import Backlog
+from app.settings import Settings
 from app.status import queries
 from app.status.schemas import Connections, Observed, Queue
 from app.status.sources import Source
+from app.vectors import client as vectors
 
 KEPT_S = 10.0
 # To count the sessions, all keys are looked through.
@@ -19,19 +23,24 @@ SESSIONS_KEPT_S = 60.0
 # Beyond so many keys it would keep Redis from others.
 MOST_KEYS = 500_000
 KEYS_A_STEP = 1_000
-NOTHING = Observed(None, None, None, None)
+NOTHING = Observed(None, None, None, None, None, None)
 
 
 class Observer:
     """Asks for one process. In maintenance it asks nobody."""
 
-    def __init__(self, database: Database, redis: Redis, *, maintenance: bool) -> None:
+    def __init__(
+        self, database: Database, redis: Redis, qdrant: QdrantClient, settings: Settings
+    ) -> None:
         self._database = database
         self._redis = redis
-        self._maintenance = maintenance
+        self._maintenance = settings.maintenance
         self._in_database = Source("status-database", self._ask_database, KEPT_S)
         self._in_queue = Source("status-queue", self._ask_queue, KEPT_S)
         self._in_sessions = Source("status-sessions", self._ask_sessions, SESSIONS_KEPT_S)
+        self._in_pooler = Source("status-pooler", lambda: pooler.pool(settings), KEPT_S)
+        self._in_vectors = Source("status-vectors", lambda: vectors.version(qdrant), KEPT_S)
+        self._has_pooler = pooler.is_there(settings)
 
     def look(self, patience_s: float) -> Observed:
         """Waits so long in all at most."""
@@ -44,7 +53,15 @@ class Observer:
 
         backlog, connections = self._in_database.answer(left()) or (None, None)
         depth = self._in_queue.answer(left())
-        return Observed(backlog, connections, depth, self._in_sessions.answer(left()))
+        pool = self._in_pooler.answer(left()) if self._has_pooler else None
+        return Observed(
+            backlog=backlog,
+            connections=connections,
+            queue=depth,
+            sessions=self._in_sessions.answer(left()),
+            pool=pool,
+            vectors=self._in_vectors.answer(left()),
+        )
 
     def _ask_database(self) -> tuple[Backlog, Connections | None]:
         with self._database.read() as session:

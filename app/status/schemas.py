@@ -3,6 +3,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from app.db.pooler import Pool
 from app.health.schemas import ServiceHealth
 from app.knowledge.schemas import Backlog
 
@@ -52,6 +53,9 @@ class Observed:
     connections: Connections | None
     queue: Queue | None
     sessions: int | None
+    pool: Pool | None
+    # The version of Qdrant.
+    vectors: str | None
 
 
 class StatusOut(BaseModel):

@@ -23,6 +23,8 @@ from tests.stack.guides import Reader
 from tests.stack.people import MIND_MAP
 from tests.stack.stacks import CHECKOUT, Stack, bare_environment
 
+from . import clocks
+
 ACCOUNT = {"login": "root@example.org", "password": "correct horse battery staple 7"}
 DATA = "/var/lib/postgresql/data"
 # Of the database, in MB.
@@ -33,8 +35,9 @@ RUNBOOK = CHECKOUT / "docs" / "runbook.md"
 class Site:
     """The stack, its checkout with .env, and who works there."""
 
-    def __init__(self, stack: Stack) -> None:
+    def __init__(self, stack: Stack, clock: clocks.Clock) -> None:
         self.stack = stack
+        self.clock = clock
         self.verify = stack.verify
         # As somebody in the folder of the checkout: .env says everything.
         environ = bare_environment()
@@ -59,9 +62,16 @@ class Site:
         assert done.returncode == (1 if found else 0), done.stderr
         return found
 
-    def wait_for_alert(self, name: str) -> str:
-        self.stack.wait(lambda: name in self.firing(), f"the alert {name} fires")
-        return self.firing()[name]
+    def wait_for_alert(self, name: str, saying: str = "") -> str:
+        """The summary, when it says that."""
+        seen: dict[str, str] = {}
+
+        def fires() -> bool:
+            seen.update(self.firing())
+            return name in seen and saying in seen[name]
+
+        self.stack.wait(fires, f"the alert {name} fires {saying}".strip())
+        return seen[name]
 
     def wait_for_peace(self, *names: str) -> None:
         self.stack.wait(lambda: not set(names) & set(self.firing()), f"{names} end")
@@ -85,9 +95,9 @@ class Site:
             raise AssertionError(answer.text)
         return browser
 
-    def titles(self) -> set[str]:
-        """Of all diagrams that the database has."""
-        return set(self.stack.sql_inside("SELECT title FROM diagrams").splitlines())
+    def titles(self) -> Counter[str]:
+        """Of all diagrams that the database has, and how often."""
+        return Counter(self.stack.sql_inside("SELECT title FROM diagrams").splitlines())
 
     @contextmanager
     def at_work(self, people: int = 2) -> Iterator[list[Saver]]:
@@ -103,8 +113,8 @@ class Site:
             for saver in savers:
                 saver.join()
                 saver.browser.close()
-        saved = {title for saver in savers for title in saver.saved}
-        assert saved - self.titles() == set()
+        titles = self.titles()
+        assert [titles[title] for s in savers for title in s.saved if titles[title] != 1] == []
         assert [one for saver in savers for one in saver.surprises] == []
 
     def wait_for_saves(self, savers: list[Saver]) -> None:
@@ -126,6 +136,7 @@ class Saver(threading.Thread):
         self.stop = threading.Event()
         self.saved: list[str] = []
         self.read = 0
+        self.logged_out = 0
         self.refused: Counter[str] = Counter()
         self.surprises: list[str] = []
 
@@ -145,6 +156,7 @@ class Saver(threading.Thread):
         if answer.status_code == 503:
             self.refused[f"{method} {answer.json()['error']}"] += 1
         elif answer.status_code == 401:
+            self.logged_out += 1
             self.browser.post("/api/auth/login", json=ACCOUNT)
         elif answer.status_code not in (200, 201):
             self.surprises.append(f"{method} {path}: {answer.status_code} {answer.text[:300]}")
@@ -156,7 +168,9 @@ def site(folder: Path) -> Iterator[Site]:
     """One that is up, has a backup, and whose Prometheus has asked everybody."""
     checkout = copy_to(folder)
     overlay = folder / "faults.yaml"
-    overlay.write_text(yaml.safe_dump(surroundings(folder)), encoding="utf-8")
+    watch = folder / "clock"
+    watch.mkdir()
+    overlay.write_text(yaml.safe_dump(surroundings(folder, watch)), encoding="utf-8")
     files = (checkout / "compose.prod.yaml", overlay)
     with Stack(*files, checkout=checkout, settings=SETTINGS) as stack:
         stack.env_file = checkout / ".env"
@@ -167,7 +181,7 @@ def site(folder: Path) -> Iterator[Site]:
             *(ACCOUNT["login"], "--name", "Root"),
             stdin=ACCOUNT["password"] + "\n",
         )
-        yield Site(stack)
+        yield Site(stack, clocks.Clock(watch))
 
 
 SETTINGS = {
@@ -194,9 +208,9 @@ KEEPER = {
 }
 
 
-def surroundings(folder: Path) -> dict[str, Any]:
-    """What is added to the compose files: a small disk in memory, and a Prometheus for which a
-    minute of the rules lasts a second."""
+def surroundings(folder: Path, watch: Path) -> dict[str, Any]:
+    """What is added to the compose files: a small disk in memory, a clock that can be set, and a
+    Prometheus for which a minute of the rules lasts a second."""
     rules, metrics = folder / "alerts.yaml", folder / "prometheus.yaml"
     text = (CHECKOUT / "docker/metrics/alerts.yaml").read_text(encoding="utf-8")
     rules.write_text(re.sub(r"\b(\d+)m\b", r"\1s", text), encoding="utf-8")
@@ -207,13 +221,11 @@ def surroundings(folder: Path) -> dict[str, Any]:
         f"{metrics}:/etc/mindgraph/prometheus.yaml:ro",
     ]
     options = {"type": "tmpfs", "device": "tmpfs", "o": f"size={DISK}m,uid=999,gid=999"}
+    services = {name: clocks.surroundings(watch) for name in clocks.SERVICES}
+    # What it writes to this disk counts as memory.
+    services["postgres"]["mem_limit"] = "3g"
     return {
-        "services": {
-            "keeper": KEEPER,
-            # What it writes to this disk counts as memory.
-            "postgres": {"mem_limit": "3g"},
-            "prometheus": {"volumes": binds},
-        },
+        "services": {**services, "keeper": KEEPER, "prometheus": {"volumes": binds}},
         "volumes": {"postgres": {"driver": "local", "driver_opts": options}},
     }
 

@@ -1,5 +1,6 @@
-"""What a server meets one day: a full disk, an archive that is away, a Redis without memory. Each
-is told by an alert, the runbook's commands mend it, and nothing that was acknowledged is lost."""
+"""What a server meets one day: a full disk, an archive that is away, a Redis without memory, a
+clock that jumps. Each is told by an alert, the runbook's commands mend it, and nothing that was
+acknowledged is lost."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from tests.stack.stacks import Stack
 
 from . import faults
 from .faults import Site
+
+HOUR = 3_600
 
 
 @pytest.fixture(scope="module")
@@ -142,3 +145,27 @@ def fill_redis(stack: Stack) -> None:
     """
     said = stack.run_in("redis", "bash", "-c", script).stdout
     assert "OOM" in said, said
+
+
+def test_a_clock_that_jumps_is_told_and_whoever_is_logged_in_works_on(
+    site: Site, stack: Stack
+) -> None:
+    site.clock.fetch()
+    stack.set(**site.clock.settings)
+    stack.up()
+    with site.at_work() as savers:
+        site.wait_for_saves(savers)
+        site.clock.set(-HOUR)
+        site.wait_for_saves(savers)
+        site.wait_for_alert("ClockJumped", saying="set by -")
+        # And then right again, from where that clock was.
+        site.clock.set(HOUR)
+        site.wait_for_saves(savers)
+        site.wait_for_alert("ClockJumped", saying="set by 1h")
+        site.wait_for_saves(savers)
+    assert [saver.logged_out for saver in savers] == [0, 0]
+    assert [saver.refused for saver in savers] == [{}, {}]
+    site.runbook.follow("ClockJumped")
+    stack.wait_until_well()
+    site.wait_for_peace("ClockJumped")
+    assert site.mindgraph("backups", "verify").returncode == 0

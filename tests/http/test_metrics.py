@@ -17,6 +17,7 @@ from tests.http.uploads import upload
 from tests.people import ROOT
 
 TOKEN = "a-token-of-thirty-two-characters"
+OBSERVED = "mindgraph_observation_success"
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
@@ -202,7 +203,7 @@ def test_it_tells_of_documents_jobs_sessions_and_the_disk(alice: Browser, anybod
     assert value(samples, "mindgraph_queue_messages", state="waiting") == 1
     assert value(samples, "mindgraph_sessions") == 1
     assert value(samples, "mindgraph_data_disk_free_bytes") > 0
-    for source in ("database", "redis"):
+    for source in ("database", "qdrant", "redis"):
         assert value(samples, "mindgraph_observation_success", source=source) == 1
 
 
@@ -214,6 +215,23 @@ def test_what_is_down_is_missing_and_the_rest_is_told(settings: Settings, closed
     assert "mindgraph_documents" in names(samples)
     assert not {"mindgraph_queue_messages", "mindgraph_sessions"} & names(samples)
     assert value(samples, "mindgraph_redis_errors_total", purpose="required") > 0
+
+
+def test_a_pooler_is_told_of_only_where_there_is_one(anybody: Browser) -> None:
+    samples = read(anybody)
+    asked = {dict(labels)["source"] for name, labels in samples if name == OBSERVED}
+    assert asked == {"database", "qdrant", "redis"}
+
+
+@on_postgresql
+def test_a_pooler_that_tells_nothing_is_told(settings: Settings) -> None:
+    """As PostgreSQL itself, which has no such console."""
+    changed = {"database_direct_host": settings.database_host}
+    with serving(settings.model_copy(update=changed)) as service:
+        samples = read(service.browser())
+    assert value(samples, OBSERVED, source="pooler") == 0
+    assert value(samples, OBSERVED, source="database") == 1
+    assert "mindgraph_pooler_clients_waiting" not in names(samples)
 
 
 def test_in_maintenance_it_asks_nobody(settings: Settings) -> None:

@@ -21,16 +21,20 @@ def environment(stack: Stack) -> dict[str, str]:
 
 def mindgraph(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Its end, whatever it is. The stack's settings are read anew after it."""
-    done = subprocess.run(
-        command(*arguments),
+    done = ended(stack, command(*arguments))
+    stack.read_settings()
+    return done
+
+
+def ended(stack: Stack, command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
         capture_output=True,
         check=False,
         encoding="utf-8",
         env=environment(stack),
         stdin=subprocess.DEVNULL,
     )
-    stack.read_settings()
-    return done
 
 
 def succeed(stack: Stack, *arguments: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,10 @@ from typing import Any
 import docker
 import httpx
 import trustme
-from docker.errors import ImageNotFound
 from docker.models.containers import Container
 
-from . import leftovers
-from .stacks import Stack, free_ports, image_namespace
+from . import built_images, leftovers
+from .stacks import Stack, free_ports
 
 NAME = "s3.school.test"
 PORT = 9000
@@ -94,16 +92,6 @@ class Server(leftovers.Reserved):
             "ports": {f"{PORT}/tcp": ("127.0.0.1", self._port)},
             "volumes": {str(self.folder): {"bind": "/certificates", "mode": "ro"}},
         }
-        return self.engine.containers.run(image(self.engine), detach=True, init=True, **options)
-
-
-def image(engine: docker.DockerClient) -> str:
-    """Its name; it is built once for each content of its folder."""
-    content = b"".join(file.read_bytes() for file in sorted(BUILD.iterdir()))
-    name = f"{image_namespace()}-s3:{hashlib.sha256(content).hexdigest()[:12]}"
-    try:
-        engine.images.get(name)
-    except ImageNotFound:
-        base = {"BASE_IMAGE": f"{image_namespace()}-postgres"}
-        engine.images.build(path=str(BUILD), tag=name, buildargs=base)
-    return name
+        return self.engine.containers.run(
+            built_images.image(self.engine, BUILD, "postgres"), detach=True, init=True, **options
+        )

@@ -18,6 +18,7 @@ RUNBOOK = (CHECKOUT / "docs/runbook.md").read_text(encoding="utf-8")
 
 DISK = "mindgraph_{}_disk_{}_bytes"
 APP = 'up{job="app", instance="app:8000"}'
+VECTORS = 'mindgraph_observation_success{source="qdrant"}'
 UNSEEN = 'mindgraph_observation_success{source="redis"}'
 
 
@@ -96,6 +97,7 @@ CASES: dict[str, Case] = {
         for_ever(mindgraph_database_connections=60, mindgraph_database_connections_max=100),
     ),
     "DatabasePoolEmpty": growing('mindgraph_database_pool_timeouts_total{pool="web"}', 1),
+    "DatabasePoolerWaiting": steady("mindgraph_pooler_longest_wait_seconds", 2, 0.2),
     "DatabaseArchiveFailing": Case(
         {"pg_stat_archiver_failed_count": "0+1x400", "pg_stat_archiver_archived_count": "7x400"},
         {"pg_stat_archiver_failed_count": "0+1x400", "pg_stat_archiver_archived_count": "0+1x400"}
@@ -117,6 +119,10 @@ CASES: dict[str, Case] = {
     ),
     "RedisNotSaving": steady("redis_aof_last_write_status", 0, 1),
     "RedisErrors": growing('mindgraph_redis_errors_total{purpose="cache"}', 60, 1),
+    "QdrantDown": Case(
+        {VECTORS: "0x400", "mindgraph_maintenance": "0x400"},
+        {VECTORS: "0x400", "mindgraph_maintenance": "1x400"},
+    ),
     "QueueGrowing": steady('mindgraph_queue_messages{state="waiting"}', 500, 5),
     "JobsFailing": growing(
         'mindgraph_jobs_total{task="clean_knowledge", result="failed"}', 1, 0.02

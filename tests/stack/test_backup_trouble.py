@@ -6,12 +6,13 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from . import backups
-from .stacks import PRODUCTION, Stack, running
+from .stacks import CHECKOUT, PRODUCTION, Stack, env_format, running
 
 # A place for files of the log in the repository.
 LOG = "archive/mindgraph/17-1"
@@ -19,8 +20,10 @@ GAPS = '"$PGDATA.archive-gaps"'
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    with running(*PRODUCTION) as stack:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    certificate = tmp_path_factory.mktemp("site") / "own.crt"
+    certificate.write_text("a certificate\n")
+    with running(*PRODUCTION, settings={"TLS_CERTIFICATE": str(certificate)}) as stack:
         stack.sql_inside("CREATE TABLE notes (id serial PRIMARY KEY, text text)")
         backups.succeed(stack, "backup", "--full")
         yield stack
@@ -111,10 +114,30 @@ def test_a_backup_forgets_only_the_gaps_before_it(stack: Stack) -> None:
     inside(stack, f"rm {GAPS}")
 
 
+@pytest.mark.parametrize(
+    "command", [backups.command("start"), ["bash", str(CHECKOUT / "docker" / "up.sh")]]
+)
+def test_a_start_does_not_make_an_empty_database_beside_the_one_that_has_the_data(
+    stack: Stack, command: list[str]
+) -> None:
+    before = backups.volumes(stack)
+    stack.set(DATA_GENERATION="-mistyped")
+    try:
+        done = backups.ended(stack, command)
+    finally:
+        stack.set(DATA_GENERATION="")
+    assert done.returncode != 0
+    assert f"volume {stack.project}_postgres-mistyped, which does not exist" in done.stderr
+    assert f"{stack.project}_postgres, with DATA_GENERATION= and" in done.stderr
+    assert "start --new-database" in done.stderr
+    assert backups.volumes(stack) == before
+    assert stack.is_well()
+
+
 def test_another_database_does_not_take_over_the_repository(stack: Stack) -> None:
     before = stored(stack)
     stack.set(DATA_GENERATION="-mistyped")
-    stack.up()
+    backups.succeed(stack, "start", "--new-database")
     done = backups.mindgraph(stack, "backup", "--full")
     assert done.returncode == 1
     assert "backups of another database" in done.stderr
@@ -137,6 +160,31 @@ def test_another_stack_that_was_killed_as_it_started_is_removed_by_the_next_comm
     assert stack.engine.containers.list(all=True, filters=of_project) == []
     assert stack.engine.volumes.list(filters=of_project) == []
     assert not stack.env_file.with_name(f"{stack.env_file.name}.{name}").exists()
+
+
+def test_the_settings_of_a_burnt_machine_are_in_its_backups(stack: Stack, tmp_path: Path) -> None:
+    folder, certificate = tmp_path / "back", stack.env["TLS_CERTIFICATE"]
+    saved = {**stack.env}
+    # A new machine's env file has the key and the place of the backups.
+    stack.set(TLS_CERTIFICATE="", REDIS_PASSWORD="another-one-than-before")
+    kept = stack.env_file.read_text()
+    said = backups.succeed(stack, "backups", "configuration", "--into", str(folder))
+    assert f"cp {folder}/env {stack.env_file}\n" in said
+    assert f"cp {folder}/TLS_CERTIFICATE {certificate}\n" in said
+    assert "deploy/mindgraph restore" in said
+    brought = env_format.parse((folder / "env").read_text(), {})
+    changes = {"BACKUP_FULL_KEPT"}
+    assert {name for name in saved if brought.get(name) != saved[name]} <= changes
+    assert (folder / "TLS_CERTIFICATE").read_text() == "a certificate\n"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.iterdir())}
+    assert modes == {"back": 0o700, "env": 0o600, "TLS_CERTIFICATE": 0o600}
+    assert stack.env_file.read_text() == kept
+    (folder / "env").write_text("mine")
+    again = backups.mindgraph(stack, "backups", "configuration", "--into", str(folder))
+    assert again.returncode == 2
+    assert f"{folder} can't be made as a new folder" in again.stderr
+    assert (folder / "env").read_text() == "mine"
+    stack.set(**saved)
 
 
 def test_a_restore_ends_at_a_gap_of_the_archive_only_when_told_to(stack: Stack) -> None:

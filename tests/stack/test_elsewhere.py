@@ -110,6 +110,19 @@ def test_the_database_does_not_start_where_it_can_not_tell_its_published_network
         assert "host" not in done.stdout
 
 
+def test_a_start_of_the_database_waits_for_no_name_server() -> None:
+    """Of names that it may not have it would ask those outside, which do not answer."""
+    asking = "getent() { echo asked >&2; }; export -f getent; mindgraph-hba '' ''"
+    script = ("run", "--rm", "--no-deps", "--no-TTY", "--entrypoint", "bash", "postgres", "-c")
+    with Stack(*PRODUCTION) as stack:
+        stack.make_secrets()
+        done = stack.compose(*script, asking)
+        assert "hostssl mindgraph" in done.stdout
+        assert "asked" not in done.stderr
+        named = ("run", "--env", "POSTGRES_REMOTE_NAME=remote.mindgraph", *script[1:])
+        assert "asked" in stack.compose(*named, asking).stderr
+
+
 def test_a_stack_without_servers_of_its_own_uses_those_that_its_env_file_names(
     provider: Stack,
 ) -> None:

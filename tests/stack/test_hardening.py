@@ -37,7 +37,7 @@ NEEDED = {
     "app": FOR_APP | {"DATABASE_OWNER_PASSWORD"},
     "worker": FOR_APP,
     "proxy": set(),
-    "prometheus": {"METRICS_TOKEN"},
+    "prometheus": {"METRICS_TOKEN", "QDRANT_API_KEY"},
     "postgres-exporter": {"DATABASE_READONLY_PASSWORD"},
     "redis-exporter": {"REDIS_PASSWORD"},
 }

@@ -8,6 +8,7 @@ import docker
 import httpx
 import pytest
 from docker.models.containers import Container
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.stack.base_images import (
     Containers,
@@ -65,7 +66,7 @@ def test_label_log_and_greeting_name_the_engine(
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("GET", "/metrics", None),
+        ("GET", "/telemetry", None),
         ("PATCH", "/collections/small", {"optimizers_config": {}}),
         ("POST", "/collections/small/points/query/groups", {}),
         ("POST", "/collections/small/points/query", {"query": {"recommend": {"positive": [1]}}}),
@@ -96,6 +97,18 @@ def test_no_graph_of_vectors_is_built_that_nobody_asked_for(server: httpx.Client
     assert shown["small"]["indexing_threshold"] == 0
     assert shown["asked"]["indexing_threshold"] == 500
     server.delete("/collections/asked").raise_for_status()
+
+
+def test_its_metrics_tell_how_much_there_is(server: httpx.Client) -> None:
+    point = {"id": 1, "vector": [1, 2]}
+    server.put("/collections/counted", json={"vectors": {"size": 2, "distance": "Dot"}})
+    server.put("/collections/counted/points", json={"points": [point]}).raise_for_status()
+    told = text_string_to_metric_families(server.get("/metrics").text)
+    samples = {(one.name, *one.labels.values()): one.value for f in told for one in f.samples}
+    assert samples[("app_info", "qdrant", "1.19.1")] == 1
+    assert samples[("collection_points", "counted")] == 1
+    server.delete("/collections/counted").raise_for_status()
+    assert 'id="counted"' not in server.get("/metrics").text
 
 
 def test_an_unknown_address_is_not_found(server: httpx.Client) -> None:

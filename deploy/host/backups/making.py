@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import time
 from datetime import datetime, timedelta, timezone
 
-from host.backups import metrics, vectors
+from host.backups import configuration, metrics, vectors
 from host.backups.manifest import Manifest, Part
 from host.backups.postgres import DIFFERENTIAL, FULL, Postgres
 from host.backups.repository import Repository
@@ -15,7 +14,6 @@ from host.operations import Operation
 from host.stack import Stack
 from host.toolbox import FILES, REDIS, Toolbox
 
-CONFIGURATION = "configuration"
 TIME = "%Y%m%dT%H%M%SZ"
 
 
@@ -40,7 +38,7 @@ def make(work: Operation, kind: str | None, *, new_database: bool = False) -> Ma
     # it no longer needs is kept for a day.
     parts = {
         FILES: repository.save_files(backup),
-        CONFIGURATION: repository.save_stream(CONFIGURATION, backup, _configuration(stack)),
+        **configuration.save(stack, repository, backup),
     }
     if toolbox.is_bundled("redis"):
         parts[REDIS] = _save_redis(stack, repository, backup)
@@ -73,13 +71,6 @@ def _save_redis(stack: Stack, repository: Repository, backup: str) -> Part:
     if dump.wait():
         raise HostError(f"Redis gave no dump: {said[-1000:]}")
     return part
-
-
-def _configuration(stack: Stack) -> io.BytesIO:
-    """The env file without the key, which must not be where what it opens is."""
-    text = stack.env_file.read_text(encoding="utf-8", errors="surrogateescape")
-    kept = [line for line in text.splitlines(True) if not line.lstrip().startswith("BACKUP_KEY=")]
-    return io.BytesIO("".join(kept).encode("utf-8", "surrogateescape"))
 
 
 def _expire(postgres: Postgres, repository: Repository, kept_full: int) -> None:

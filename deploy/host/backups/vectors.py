@@ -35,6 +35,8 @@ def save(
         try:
             made = _ask(stack, "snapshot")
             part = _store(stack, repository, backup, made["snapshot"])
+            _run(stack, "delete-snapshot", made["snapshot"]["collection"], made["snapshot"]["name"])
+            journal.note(**{UNFINISHED: ""})
         finally:
             clean(stack, journal)
     except (ComposeFailed, NotGiven) as error:

@@ -3,9 +3,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from pathlib import Path
 
 from host import output
-from host.backups import checking, choosing
+from host.backups import checking, choosing, configuration
 from host.backups.manifest import Manifest
 from host.backups.postgres import Postgres
 from host.backups.repository import Repository
@@ -15,20 +16,23 @@ from host.toolbox import Toolbox
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="all that the manifests say, as JSON")
-    actions = parser.add_subparsers(metavar="verify")
+    parser.set_defaults(act=None)
+    actions = parser.add_subparsers(metavar="verify, configuration")
     verify = actions.add_parser("verify", help="read a backup and see that it is whole")
-    verify.add_argument("id", nargs="?", help="the newest, unless it is named")
-    verify.set_defaults(verify=True)
+    verify.set_defaults(act=_verify)
+    bring = actions.add_parser("configuration", help="write a backup's settings into a new folder")
+    bring.add_argument("--into", metavar="FOLDER", type=Path, required=True)
+    bring.set_defaults(act=_bring_configuration)
+    for action in (verify, bring):
+        action.add_argument("id", nargs="?", help="the newest, unless it is named")
 
 
 def run(options: argparse.Namespace) -> None:
     toolbox = Toolbox(Stack.here())
     repository = Repository(toolbox)
     found = repository.manifests()
-    if getattr(options, "verify", False):
-        chosen = choosing.find(found, options.id)
-        checking.check(toolbox, repository, chosen)
-        output.say(f"backup {chosen.id} is whole, and BACKUP_KEY opens it")
+    if options.act:
+        options.act(repository, choosing.find(found, options.id), options)
         return
     if options.json:
         output.say(json.dumps([dataclasses.asdict(one) for one in found], indent=1))
@@ -38,6 +42,29 @@ def run(options: argparse.Namespace) -> None:
     if not found:
         output.say("there is no backup yet; make one: mindgraph backup")
     _warn(Postgres(toolbox.stack))
+
+
+def _verify(repository: Repository, chosen: Manifest, _: argparse.Namespace) -> None:
+    checking.check(repository.toolbox, repository, chosen)
+    output.say(f"backup {chosen.id} is whole, and BACKUP_KEY opens it")
+
+
+def _bring_configuration(
+    repository: Repository, chosen: Manifest, options: argparse.Namespace
+) -> None:
+    folder, toolbox = options.into.absolute(), repository.toolbox
+    key = toolbox.settings.get(configuration.KEY, "")
+    places = configuration.bring(repository, chosen, folder, key)
+    output.say(f"{folder / configuration.FILE} has the settings of backup {chosen.id}")
+    output.say(
+        "Cores and memory in it are those of the machine that it was made on: on another one"
+    )
+    output.say("empty CPU_CORES and each ..._MEMORY_MB, and `make env-prod` fills them. Next:")
+    output.say(f"  cp {folder / configuration.FILE} {toolbox.stack.env_file}")
+    for setting, place in places.items():
+        output.say(f"  cp {folder / setting} {toolbox.stack.folder / place}")
+    output.say("  make env-prod build-all")
+    output.say("  deploy/mindgraph restore")
 
 
 def _warn(postgres: Postgres) -> None:

@@ -30,6 +30,5 @@ def run(options: argparse.Namespace) -> None:
     output.say(f"the stack serves the database of {path}; everybody logs in anew")
     output.say(
         f"The data as it was is still there. To go back: set {SETTING}={before.name} in {env_file} "
-        "and run docker compose up --wait. To delete it: docker volume rm "
-        + " ".join(before.volumes)
+        "and run mindgraph start. To delete it: docker volume rm " + " ".join(before.volumes)
     )

@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> None:
         return
     output.say(
         f"The data as it was is still there. To go back: set {SETTING}={before.name} in "
-        f"{stack.env_file} and run docker compose up --wait. To delete it: docker volume rm "
+        f"{stack.env_file} and run mindgraph start. To delete it: docker volume rm "
         + " ".join(before.volumes)
     )
 

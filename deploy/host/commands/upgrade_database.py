@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> None:
         output.say(
             f"The old database is still there, in {before.volume(POSTGRES)}. To go back, and lose "
             f"what is written from now on: set {VERSION}={before.version} in "
-            f"{work.stack.env_file} and run docker compose up --wait."
+            f"{work.stack.env_file} and run mindgraph start."
         )
         try:
             made = upgrading.back_up(work)

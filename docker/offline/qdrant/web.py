@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Never
 
+import metrics
 from errors import ApiError, BadRequest, Unsupported
 from routes import ROUTES, Ask, Handler
 from settings import Settings
@@ -32,7 +33,7 @@ CHECKS = {
 IDLE_PARAMETERS = {"wait", "timeout", "ordering", "consistency"}
 # What the real server serves besides; anything else is a wrong address.
 UNSERVED = ("snapshots", "shards", "cluster", "groups", "matrix", "recommend", "discover")
-UNSERVED_ROOTS = ("metrics", "telemetry", "dashboard", "issues", "locks", "debugger")
+UNSERVED_ROOTS = ("telemetry", "dashboard", "issues", "locks", "debugger")
 # How the engine's errors begin that aren't the client's doing.
 INTERNAL = ("Service runtime error", "Inconsistent storage", "Out of memory", "Operation is cancel")
 
@@ -42,6 +43,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def create_app(settings: Settings, store: Store, engine: str) -> Starlette:
     routes = [Route("/", greeting(engine))]
     routes += [Route(path, answering(text)) for path, text in CHECKS.items()]
+    routes += [Route("/metrics", measuring(store))]
     routes += [
         Route(path, endpoint(handler, store, settings), methods=[method])
         for method, path, handler in ROUTES
@@ -87,6 +89,13 @@ def answering(text: str) -> Endpoint:
         return PlainTextResponse(text)
 
     return answer
+
+
+def measuring(store: Store) -> Endpoint:
+    async def measure(_: Request) -> Response:
+        return PlainTextResponse(await run_in_threadpool(metrics.text, store, API_VERSION))
+
+    return measure
 
 
 def endpoint(handler: Handler, store: Store, settings: Settings) -> Endpoint:
