@@ -96,7 +96,11 @@ build-all: export COMPOSE_FILE := compose.yaml:compose.prod.yaml
 build-all: export COMPOSE_PROFILES := metrics
 build-all: build ## build the images of this checkout, and those that only production has
 
-.PHONY: bench-start bench-usage bench-import bench-knowledge bench-restore
+.PHONY: bench bench-start bench-usage bench-import bench-knowledge bench-restore
+bench: venv build ## the main requests beside their limits, and SQLite beside PostgreSQL (under ten minutes)
+	@.venv/bin/python -m benchmarks.load.limits
+	@.venv/bin/python -m benchmarks.load.engines
+
 bench-start: venv build ## how long the stack takes to start, beside the bare servers
 	@.venv/bin/python -m benchmarks.start_times
 

@@ -32,6 +32,11 @@ OWNER_LABEL = "org.mindgraph.test.owner"
 SOURCE_LABEL = "org.mindgraph.image.source"
 PATIENCE_S = 60.0
 DATA_IN_MEMORY = {"/var/lib/postgresql/data": "uid=999,gid=999,mode=700"}
+# Tables of tests are so small that an index wouldn't be worth it. What then is done without one
+# seems so costly that the server would compile the query, for longer than it runs.
+FOR_TESTS = "-c max_connections=300 -c fsync=off -c enable_seqscan=off -c jit=off"
+# A run has thousands of databases, each with statements; none must go for a new one.
+FOR_TESTS += " -c pg_stat_statements.max=100000"
 # The whole suite runs with passwords that break every URL that is pasted together.
 ODD = "@:/?#[]%&'\"$ <>\\"
 
@@ -94,11 +99,17 @@ class Run:
                 _discard(container)
 
     @contextmanager
-    def postgres(self, tmpfs: dict[str, str] | None = None) -> Iterator["Crashing"]:
-        """A PostgreSQL for tests that kill it or fill its disk. Its data survives a crash."""
+    def postgres(
+        self, tmpfs: dict[str, str] | None = None, options: str = FOR_TESTS
+    ) -> Iterator["Crashing"]:
+        """A PostgreSQL for what kills it, fills its disk or measures it. Its data survives a crash.
+
+        `options` are those of its command line.
+        """
         with _client() as client:
             secret = _secrets()
-            container, port = _postgres(client, secret, _common(self.labels), tmpfs or {})
+            common = _common(self.labels)
+            container, port = _postgres(client, secret, common, tmpfs or {}, options)
             try:
                 yield Crashing(container, _servers(secret, str(container.id), port))
             finally:
@@ -281,14 +292,11 @@ def _postgres(
     secret: dict[str, str],
     common: dict[str, Any],
     tmpfs: dict[str, str],
+    options: str = FOR_TESTS,
 ) -> tuple[Container, int]:
     container = client.containers.run(
         image("postgres"),
-        # Tables of tests are so small that an index wouldn't be worth it. What then is done without
-        # one seems so costly that the server would compile the query, for longer than it runs.
-        "postgres -c max_connections=300 -c fsync=off -c enable_seqscan=off -c jit=off "
-        # A run has thousands of databases, each with statements; none must go for a new one.
-        "-c shared_preload_libraries=pg_stat_statements -c pg_stat_statements.max=100000",
+        f"postgres -c shared_preload_libraries=pg_stat_statements {options}",
         environment={
             "DATABASE_BACKUP_PASSWORD": secret["backup"],
             "DATABASE_OWNER_PASSWORD": secret["owner"],

@@ -1,0 +1,1 @@
+"""The service under load, beside limits that are measured in the same run."""
