@@ -107,10 +107,11 @@ def test_half_a_backup_takes_no_place_of_a_whole_one(stack: Stack) -> None:
 
 
 def test_a_backup_forgets_only_the_gaps_before_it(stack: Stack) -> None:
-    later = "2999-01-01T00:00:00Z"
-    inside(stack, f"printf '%s A\\n' 2020-01-01T00:00:00Z {later} >{GAPS}")
+    # Files of the log, by their names: of the first timeline, and of one that nobody reaches.
+    when, earlier, later = "2026-01-01T00:00:00Z", f"{1:08X}{0:016X}", f"{0xFFFFFFFF:08X}{0:016X}"
+    inside(stack, f"printf '{when} %s\\n' {earlier} {later} >{GAPS}")
     backups.succeed(stack, "backup")
-    assert inside(stack, f"cat {GAPS}") == f"{later} A\n"
+    assert inside(stack, f"cat {GAPS}") == f"{when} {later}\n"
     inside(stack, f"rm {GAPS}")
 
 

@@ -31,6 +31,8 @@ def make(work: Operation, kind: str | None, *, new_database: bool = False) -> Ma
     postgres, repository = Postgres(stack), Repository(toolbox)
     repository.prepare()
     postgres.prepare(new_database=new_database)
+    # All before it is in the archive or given up by now, and no part of the backup.
+    first = postgres.log_file()
     backup = datetime.now(timezone.utc).strftime(TIME)
     database = postgres.back_up(backup, kind or _due(postgres, toolbox))
     point, tables = postgres.mark(f"mindgraph-{backup}")
@@ -47,7 +49,7 @@ def make(work: Operation, kind: str | None, *, new_database: bool = False) -> Ma
     parts.update(snapshot)
     made = Manifest(backup, toolbox.project, release, database, point, tables, parts, index)
     repository.save_manifest(made)
-    postgres.forget_gaps(database.started)
+    postgres.forget_gaps(first)
     _expire(postgres, repository, int(toolbox.settings.get("BACKUP_FULL_KEPT") or 4))
     values = {"time_seconds": round(time.time()), "bytes": made.size}
     metrics.write(toolbox, "backup", values)

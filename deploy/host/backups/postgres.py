@@ -17,12 +17,12 @@ ANNOTATION = "mindgraph"
 FULL, DIFFERENTIAL = "full", "diff"
 
 
-# Forgets the lines of gaps before a time, while others may be added.
+# Forgets the lines of gaps before a file of the log, while others may be added.
 FORGET = """gaps=$PGDATA.archive-gaps
 exec 9>"$gaps.lock"
 flock 9
 if [ -e "$gaps" ]; then
-    awk -v kept="$1" '$1 >= kept' "$gaps" >"$gaps.new"
+    awk -v kept="$1" '$2 "" >= kept ""' "$gaps" >"$gaps.new"
     mv "$gaps.new" "$gaps"
 fi
 if ! [ -s "$gaps" ]; then rm -f "$gaps"; fi"""
@@ -120,7 +120,7 @@ class Postgres:
         return self.stack.run_in(SERVICE, "bash", "-c", script).splitlines()
 
     def forget_gaps(self, before: str) -> None:
-        """`before` is when a backup was begun that needs none of the files from before."""
+        """`before` is a file of the log; a backup was made that needs none of those before it."""
         self.stack.run_in(SERVICE, "bash", "-c", FORGET, "bash", before)
 
     def system(self) -> str:
@@ -130,6 +130,10 @@ class Postgres:
     def position(self) -> str:
         """Up to where the write-ahead log is written."""
         return self._query("SELECT pg_current_wal_insert_lsn()")
+
+    def log_file(self) -> str:
+        """The one that the write-ahead log is written to."""
+        return self._query("SELECT pg_walfile_name(pg_current_wal_insert_lsn())")
 
     def is_read_only(self) -> bool:
         """Whether it takes no changes, as its disk is nearly full."""
