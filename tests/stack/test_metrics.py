@@ -25,8 +25,12 @@ def stack(unharmed_production: Stack) -> Stack:
 def ask(stack: Stack, path: str, **parameters: str) -> Any:
     """Prometheus's own API, from inside of its container: nobody else reaches it."""
     address = f"http://127.0.0.1:9090/api/v1/{path}?{urlencode(parameters)}"
-    done = stack.run_in("prometheus", "wget", "-q", "-O", "-", address)
-    assert done.returncode == 0, done.stderr
+    for _ in range(5):
+        done = stack.run_in("prometheus", "wget", "-q", "-O", "-", address)
+        assert done.returncode == 0, done.stderr
+        # A busy engine sometimes loses what a command said.
+        if done.stdout:
+            break
     return json.loads(done.stdout)["data"]
 
 
