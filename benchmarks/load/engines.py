@@ -10,7 +10,6 @@ is so for both.
 from __future__ import annotations
 
 import dataclasses
-import json
 import random
 import sys
 import tempfile
@@ -18,20 +17,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from app.settings import Settings
 from benchmarks.load import generator, measuring, service, world
 from benchmarks.load.generator import Request
 from benchmarks.load.measuring import Figure, say
 from benchmarks.load.service import Serving
 from benchmarks.load.world import Person
-from tests.places import CHECKOUT
 from tests.servers import Servers
 
 SECONDS = 5
 CLIENTS = (1, 8, 32, 128)
 WORKERS = (1, 2)
 PEOPLE, DIAGRAMS = 400, 20
-RESULT = CHECKOUT / "build" / "bench" / "engines.json"
 ENGINES = ("sqlite", "postgresql")
 # Of each kind so many in a hundred requests.
 MIXES = {
@@ -59,9 +55,7 @@ def main() -> None:
             rows += list(measured(servers, workers, seconds))
     for line in table(rows):
         say(line)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
-    plain = [dataclasses.asdict(row) for row in rows]
-    RESULT.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    measuring.keep("engines", [dataclasses.asdict(row) for row in rows])
 
 
 def measured(servers: Servers, workers: int, seconds: int) -> Iterator[Row]:
@@ -90,13 +84,11 @@ def full_service(
         place: str | Path = Path(folder) if engine == "sqlite" else "mindgraph"
         # Each with a part of Redis of its own.
         number = ENGINES.index(engine)
-        settings = service.settings_for(servers, place, web_workers=workers, redis_db=number)
+        settings = service.settings_for(
+            servers, place, data_dir=Path(folder), web_workers=workers, redis_db=number
+        )
         with service.serving(settings) as found:
-            yield found, filled(settings)
-
-
-def filled(settings: Settings) -> list[Person]:
-    return world.people(settings, PEOPLE, DIAGRAMS)
+            yield found, world.people(settings, PEOPLE, DIAGRAMS)
 
 
 def mixed(folk: Sequence[Person], shares: dict[str, int]) -> list[Request]:

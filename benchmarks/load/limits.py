@@ -10,10 +10,11 @@ with that than requests a second do.
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 
@@ -24,7 +25,6 @@ from benchmarks.load.measuring import Figure, say
 from benchmarks.load.service import Serving
 from benchmarks.load.world import Person
 from tests import databases
-from tests.places import CHECKOUT
 from tests.servers import HOST
 
 SECONDS = 4
@@ -32,7 +32,6 @@ ROUNDS = 3
 CLIENTS = 16
 WORKERS = 2
 PEOPLE, DIAGRAMS = 400, 20
-RESULT = CHECKOUT / "build" / "bench" / "limits.json"
 TABLE = "CREATE TABLE bare (id text PRIMARY KEY, title text, diagram_type text, spec jsonb)"
 GRANT = "GRANT ALL ON bare TO mindgraph_user"
 # What stands beside each request of the service.
@@ -67,16 +66,17 @@ def main() -> None:
     found = {name: measuring.median(figures) for name, figures in rounds.items()}
     for line in table(found):
         say(line)
-    RESULT.parent.mkdir(parents=True, exist_ok=True)
     plain = {name: dataclasses.asdict(figure) for name, figure in found.items()}
-    RESULT.write_text(json.dumps(plain, indent=1), encoding="utf-8")
+    measuring.keep("limits", plain)
 
 
 @contextmanager
 def full_service() -> Iterator[tuple[Settings, list[Person], str]]:
     """Settings of a service on a full database, who uses it, and one answer of it."""
-    with measuring.servers() as servers:
-        settings = service.settings_for(servers, "mindgraph", web_workers=WORKERS)
+    with measuring.servers() as servers, tempfile.TemporaryDirectory() as folder:
+        settings = service.settings_for(
+            servers, "mindgraph", data_dir=Path(folder), web_workers=WORKERS
+        )
         with service.serving(settings) as found:
             folk = world.people(settings, PEOPLE, DIAGRAMS)
             answer = one_answer(found, folk[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import statistics
 import sys
 import tempfile
@@ -10,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.load import generator
 from benchmarks.load.generator import Request
 from benchmarks.load.service import Serving
+from tests.places import CHECKOUT
 from tests.servers import Run, Servers, this_process
 
 WARM_UP_S = 1
@@ -74,6 +77,13 @@ def median(figures: Sequence[Figure]) -> Figure:
     names = [field.name for field in dataclasses.fields(Figure)]
     middle = {name: statistics.median(getattr(one, name) for one in figures) for name in names}
     return Figure(**middle | {"failed": sum(one.failed for one in figures)})
+
+
+def keep(name: str, found: Any) -> None:
+    """As build/bench/NAME.json."""
+    path = CHECKOUT / "build" / "bench" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
 def say(text: str) -> None:

@@ -55,13 +55,10 @@ class Serving:
                 used += times.user + times.system
         return used
 
-    def memory_mb(self) -> list[float]:
-        """Of each process, with shared pages divided by those who share them."""
-        return [one.memory_full_info().pss / 1e6 for one in self.family()]
-
 
 def settings_for(servers: Servers, place: str | Path, **changes: Any) -> Settings:
-    """On a database of the server by its name, or in a folder with SQLite."""
+    """On a database of the server by its name, then with a `data_dir` among the changes, or in a
+    folder with SQLite."""
     common: dict[str, Any] = SETTINGS | {
         "app_port": _free_port(),
         "environment": "test",
@@ -73,8 +70,7 @@ def settings_for(servers: Servers, place: str | Path, **changes: Any) -> Setting
     }
     if isinstance(place, Path):
         return Settings.model_validate({"data_dir": place} | common | changes)
-    files = {"data_dir": Path(tempfile.gettempdir(), f"{place}-files")}
-    return databases.settings_of(servers, place, **(files | common | changes))
+    return databases.settings_of(servers, place, **(common | changes))
 
 
 @contextmanager
