@@ -1,6 +1,6 @@
 """What the disk tells."""
 
-import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,8 +21,8 @@ log = structlog.get_logger(__name__)
 def disk(folder: Path) -> Disk:
     """Of the folder, or of the one that it will be made in."""
     there = next(one for one in (folder, *folder.absolute().parents) if one.exists())
-    found = os.statvfs(there)
-    return Disk(free=found.f_bavail * found.f_frsize, size=found.f_blocks * found.f_frsize)
+    found = shutil.disk_usage(there)
+    return Disk(free=found.free, size=found.used + found.free)
 
 
 def backup(report: Path | None) -> Backup | None:

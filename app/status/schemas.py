@@ -28,7 +28,10 @@ class Connections(BaseModel):
 
 
 class Disk(BaseModel):
-    """The disk that the data folder is on, in bytes. `free` is what the service may still write."""
+    """The disk that the data folder is on, in bytes. `free` is what the service may still write.
+
+    What the system keeps for others counts neither as free nor to the size, as `df` reckons.
+    """
 
     free: int
     size: int

@@ -21,14 +21,14 @@ from tests.stack import backups
 from tests.stack.checkouts import copy_to
 from tests.stack.guides import Reader
 from tests.stack.people import MIND_MAP
-from tests.stack.stacks import CHECKOUT, Stack, bare_environment
+from tests.stack.stacks import CHECKOUT, Stack, StackFailed, bare_environment
 
 from . import clocks
 
 ACCOUNT = {"login": "root@example.org", "password": "correct horse battery staple 7"}
 DATA = "/var/lib/postgresql/data"
-# Of the database, in MB.
-DISK, RESERVE = 1000, 64
+# Of the database and of the uploaded files, in MB.
+DISK, RESERVE, FILES_DISK = 1000, 64, 200
 RUNBOOK = CHECKOUT / "docs" / "runbook.md"
 
 
@@ -74,7 +74,17 @@ class Site:
         return seen[name]
 
     def wait_for_peace(self, *names: str) -> None:
-        self.stack.wait(lambda: not set(names) & set(self.firing()), f"{names} end")
+        seen: dict[str, str] = {}
+
+        def ended() -> bool:
+            seen.clear()
+            seen.update(self.firing())
+            return not set(names) & set(seen)
+
+        try:
+            self.stack.wait(ended, f"{names} end")
+        except StackFailed as failure:
+            raise StackFailed(f"{failure}; what fires: {seen}") from failure
 
     def doctor(self, parts: str) -> dict[str, dict[str, str]]:
         """What it finds wrong, by the checks' names."""
@@ -204,12 +214,12 @@ KEEPER = {
     "entrypoint": ["sleep", "infinity"],
     "healthcheck": {"test": ["CMD", "true"], "interval": "1s"},
     "network_mode": "none",
-    "volumes": [f"postgres:{DATA}"],
+    "volumes": [f"postgres:{DATA}", "files:/files"],
 }
 
 
 def surroundings(folder: Path, watch: Path) -> dict[str, Any]:
-    """What is added to the compose files: a small disk in memory, a clock that can be set, and a
+    """What is added to the compose files: small disks in memory, a clock that can be set, and a
     Prometheus for which a minute of the rules lasts a second."""
     rules, metrics = folder / "alerts.yaml", folder / "prometheus.yaml"
     text = (CHECKOUT / "docker/metrics/alerts.yaml").read_text(encoding="utf-8")
@@ -220,13 +230,25 @@ def surroundings(folder: Path, watch: Path) -> dict[str, Any]:
         f"{rules}:/etc/mindgraph/alerts.yaml:ro",
         f"{metrics}:/etc/mindgraph/prometheus.yaml:ro",
     ]
-    options = {"type": "tmpfs", "device": "tmpfs", "o": f"size={DISK}m,uid=999,gid=999"}
     services = {name: clocks.surroundings(watch) for name in clocks.SERVICES}
     # What it writes to this disk counts as memory.
     services["postgres"]["mem_limit"] = "3g"
     return {
         "services": {**services, "keeper": KEEPER, "prometheus": {"volumes": binds}},
-        "volumes": {"postgres": {"driver": "local", "driver_opts": options}},
+        # How full the disk of this machine is must move no alert.
+        "volumes": {
+            "files": in_memory(FILES_DISK, user=10001),
+            "postgres": in_memory(DISK, user=999),
+        },
+    }
+
+
+def in_memory(size_mb: int, user: int) -> dict[str, Any]:
+    """A volume that is one small disk."""
+    options = f"size={size_mb}m,uid={user},gid={user},mode=0700"
+    return {
+        "driver": "local",
+        "driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": options},
     }
 
 

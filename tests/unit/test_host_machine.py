@@ -1,5 +1,6 @@
 """What `mindgraph doctor` says of a machine: trees of files as the kernel shows them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_a_disk_tells_what_is_free_and_is_a_problem_when_that_is_little(tmp_path
     assert f"GB free at {tmp_path}" in found.seen
     assert machine.disk("disk", tmp_path, warn_gb=1e9, least_gb=0).status == "warning"
     assert machine.disk("disk", tmp_path, least_gb=1e9).status == "failure"
+
+
+def test_a_disk_counts_without_what_the_system_keeps_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    block = 1024**3
+    told = os.statvfs_result((block, block, 1000, 900, 300, 0, 0, 0, 0, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: told)
+    assert machine.disk("disk", tmp_path).seen == f"300.0 of 400.0 GB free at {tmp_path}"
 
 
 def test_a_disk_of_another_machine_is_no_problem(tmp_path: Path) -> None:

@@ -67,12 +67,12 @@ def test_an_image_that_is_not_there_is_a_failure() -> None:
 
 @pytest.mark.parametrize(("free", "status"), [(20, "ok"), (14, "warning"), (4, "failure")])
 def test_a_disk_that_fills_is_told_of(free: int, status: str) -> None:
-    found = disks.examine("postgres", f"     Avail  1B-blocks\n{free * GB} {100 * GB}\n")
+    found = disks.examine("postgres", f"     Avail  Used\n{free * GB} {(100 - free) * GB}\n")
     assert (found.check, found.status) == ("disk-postgres", status)
     assert found.seen == f"{free}.0 of 100.0 GB free"
 
 
-@pytest.mark.parametrize("said", [None, "", "Avail 1B-blocks", "- -"])
+@pytest.mark.parametrize("said", [None, "", "Avail Used", "- -"])
 def test_a_disk_that_is_not_told_is_a_warning(said: str | None) -> None:
     assert disks.examine("postgres", said).status == "warning"
 

@@ -50,7 +50,8 @@ def disk(
         # Docker Desktop has its own machine.
         return ok(check, f"{folder} is not on this machine")
     found = os.statvfs(folder)
-    free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    free = found.f_bavail * found.f_frsize
+    total = free + (found.f_blocks - found.f_bfree) * found.f_frsize
     seen = f"{free / GB:.1f} of {total / GB:.1f} GB free at {folder}"
     fix = "free some: `docker system df`, then `docker image prune`; or give it a larger disk"
     if free < least_gb * GB:
