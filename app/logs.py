@@ -1,9 +1,12 @@
 """One log format for the service and for the libraries under it: console for people, JSON for
 collectors. Values of fields that look secret are replaced."""
 
+import functools
 import logging
 import logging.config
 import re
+import sys
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -24,8 +27,13 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     return event
 
 
+@functools.lru_cache(1024)
+def _is_secret(key: str) -> bool:
+    return SECRET_FIELD.search(key) is not None
+
+
 def _redacted(key: str, value: Any) -> Any:
-    if SECRET_FIELD.search(key):
+    if _is_secret(key):
         return REDACTED
     if isinstance(value, dict):
         return {inner: _redacted(str(inner), of) for inner, of in value.items()}
@@ -33,8 +41,25 @@ def _redacted(key: str, value: Any) -> Any:
         return [_redacted(key, one) for one in value]
     if isinstance(value, str | bytes | BaseException):
         text = value if isinstance(value, str) else repr(value)
-        return URL_PASSWORD.sub(rf"\1{REDACTED}\2", text)
+        return URL_PASSWORD.sub(rf"\1{REDACTED}\2", text) if "://" in text else text
     return value
+
+
+class Output:
+    """Where the service's own lines go. Those of libraries take the way of `logging`, on which a
+    line costs twice as much, and every request has one."""
+
+    def __init__(self, name: str = "root") -> None:
+        # For the processor that adds it.
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        # As `logging` does: where nobody reads the log, the service goes on.
+        with suppress(OSError, ValueError):
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
+
+    debug = info = warning = error = critical = exception = msg
 
 
 def configure(settings: Settings) -> None:
@@ -46,30 +71,26 @@ def configure(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+    # Redaction comes after the traceback became text: an exception may carry a URL.
+    last: list[Processor] = [
+        structlog.processors.format_exc_info,
+        redact,
+        structlog.processors.JSONRenderer(ensure_ascii=False)
+        if settings.log_format == "json"
+        else structlog.dev.ConsoleRenderer(colors=False),
+    ]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, *last],
+        logger_factory=Output,
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         cache_logger_on_first_use=True,
     )
-    logging.config.dictConfig(_logging_config(settings, shared))
+    logging.config.dictConfig(_logging_config(settings, shared, last))
 
 
-def _logging_config(settings: Settings, shared: list[Processor]) -> dict[str, Any]:
-    # Redaction comes after the traceback became text: an exception may carry a URL.
-    last: list[Processor] = (
-        [
-            structlog.processors.format_exc_info,
-            redact,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ]
-        if settings.log_format == "json"
-        else [
-            structlog.processors.format_exc_info,
-            redact,
-            structlog.dev.ConsoleRenderer(colors=False),
-        ]
-    )
+def _logging_config(
+    settings: Settings, shared: list[Processor], last: list[Processor]
+) -> dict[str, Any]:
     quiet = {"level": "WARNING", "propagate": True}
     return {
         "version": 1,

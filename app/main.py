@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import anyio.to_thread
 from fastapi import FastAPI
@@ -15,11 +15,13 @@ from app import api
 from app import settings as settings_of
 from app.cache import client as clients
 from app.cache.entries import Cache
+from app.cache.glances import Glances
 from app.completions import client as completions
 from app.completions.client import LanguageModel
 from app.db import engine
 from app.db.session import Database
 from app.db.sqlite import checkpoints
+from app.diagrams.front_cache import FrontCache
 from app.embedders.gate import Gate
 from app.embedders.pool import Embedders
 from app.http import handlers, measuring, stopping
@@ -57,6 +59,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     application.state.settings = settings
     handlers.install(application)
+    # Nearest to the router, behind everything that may refuse a request.
+    application.add_middleware(FrontCache)
     application.add_middleware(
         BodyLimit,
         limit_bytes=settings.request_body_limit_kb * 1024,
@@ -87,7 +91,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
     settings: Settings = application.state.settings
     # As many threads as connections, and one of each for the recorder: see docs/adr/0002.
     anyio.to_thread.current_default_thread_limiter().total_tokens = settings.web_threads
-    with ExitStack() as closing:
+    async with AsyncExitStack() as closing:
         _build(application.state, settings, closing)
         file = None if settings.maintenance else engine.file(settings)
         closing.enter_context(checkpoints.scheduled(file, settings.sqlite_checkpoint_s))
@@ -95,7 +99,7 @@ async def _lifespan(application: FastAPI) -> AsyncIterator[None]:
         yield
 
 
-def _build(state: State, settings: Settings, closing: ExitStack) -> None:
+def _build(state: State, settings: Settings, closing: AsyncExitStack) -> None:
     """Puts what handlers ask for on the state. Closed in the opposite order."""
     database = closing.enter_context(
         contextlib.closing(
@@ -103,6 +107,9 @@ def _build(state: State, settings: Settings, closing: ExitStack) -> None:
         )
     )
     redis = closing.enter_context(contextlib.closing(clients.build(settings)))
+    cache = Cache(redis)
+    loop_redis = clients.build_for_loop(settings, redis.reachability)
+    closing.push_async_callback(loop_redis.aclose)
     qdrant = closing.enter_context(contextlib.closing(vectors.build(settings)))
     # One thread for each: a query is short, and others want the cores as well.
     embedders = closing.enter_context(contextlib.closing(Embedders(settings, threads=1)))
@@ -119,7 +126,8 @@ def _build(state: State, settings: Settings, closing: ExitStack) -> None:
     state.observer = Observer(database, redis, qdrant, settings)
     state.recorder = recorder
     state.redis = redis
-    state.cache = Cache(redis)
+    state.cache = cache
+    state.glances = Glances(loop_redis, cache)
     state.qdrant = qdrant
     state.files = Files(settings.files_dir)
     state.searcher = searcher

@@ -11,6 +11,7 @@ from app.http.dependencies import CacheOf, DatabaseOf
 from app.http.documentation import raises
 from app.http.fields import Text
 from app.http.pagination import CursorText, InvalidCursor, Limit, Page
+from app.http.routes import Route
 from app.organizations.errors import (
     OrganizationCodeTaken,
     OrganizationHasMembers,
@@ -18,7 +19,7 @@ from app.organizations.errors import (
 )
 from app.organizations.schemas import OrganizationIn, OrganizationPatch
 
-router = APIRouter(tags=["administration of organizations"])
+router = APIRouter(route_class=Route, tags=["administration of organizations"])
 
 OrganizationId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Search = Annotated[

@@ -10,8 +10,9 @@ from app.http.dependencies import DatabaseOf
 from app.http.documentation import raises
 from app.http.fields import Moment, RowNumber, Text
 from app.http.pagination import CursorText, InvalidCursor, Limit, Page
+from app.http.routes import Route
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 router.include_router(organizations_router.router, prefix="/organizations")
 router.include_router(users_router.router, prefix="/users")
 

@@ -16,13 +16,14 @@ from app.http.dependencies import CacheOf, DatabaseOf, RedisOf, SettingsOf
 from app.http.documentation import raises
 from app.http.fields import RowNumber, Text
 from app.http.pagination import CursorText, InvalidCursor, Limit, Page
+from app.http.routes import Route
 from app.knowledge import service as knowledge
 from app.knowledge.dependencies import FilesOf, Wake
 from app.organizations.errors import OrganizationNotFound
 from app.users.errors import LastAdministrator, ManagerNeedsOrganization, UserNotFound
 from app.users.schemas import Role, UserFilter, UserPatch, UserRow
 
-router = APIRouter(tags=["administration of users"])
+router = APIRouter(route_class=Route, tags=["administration of users"])
 
 UserId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 Search = Annotated[

@@ -1,10 +1,14 @@
-"""Who is asking. One dependency finds it out, counts the request, and only then refuses it."""
+"""Who is asking. One dependency finds it out, counts the request, and only then refuses it.
 
-from collections.abc import Callable
+It takes the shortcut where it can, and else goes the long way in a thread.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Security
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import (
     APIKeyCookie,
     APIKeyHeader,
@@ -13,23 +17,23 @@ from fastapi.security import (
 )
 from redis import Redis
 
-from app.auth import api_keys, sessions
+from app.auth import api_keys, sessions, shortcut
 from app.auth.errors import NotLoggedIn
 from app.auth.key_schemas import Scope
+from app.auth.shortcut import Passed
 from app.cache.entries import Cache
+from app.cache.glances import Glances
 from app.cache.limits import Rule
 from app.db.session import Database
 from app.errors import AppError, Forbidden, Unauthorized
 from app.http import limiting
-from app.http.addresses import AddressOf, network
-from app.http.dependencies import CacheOf, DatabaseOf, RedisOf, SettingsOf
+from app.http.addresses import AddressOf, address_of, network
 from app.organizations import service as organizations
 from app.settings import Settings
 from app.users import service as users
 from app.users.schemas import Account, UserOut
 
 SESSION_COOKIE = "mindgraph_session"
-LONGEST_CREDENTIAL = 200
 
 cookie = APIKeyCookie(name=SESSION_COOKIE, auto_error=False, scheme_name="session")
 bearer = HTTPBearer(auto_error=False, scheme_name="key", description="An API key")
@@ -94,17 +98,14 @@ class Identification:
         return found
 
     def count(self, request: Request, found: Found | None, rule: Rule | None) -> None:
-        client = network(self.address)
         if found is None:
-            counted = [(limiting.ANONYMOUS, client)]
+            counted = [(limiting.ANONYMOUS, network(self.address))]
         else:
-            account = str(found.account.id)
-            counted = [(limiting.ADDRESS, client), (limiting.ACCOUNT, account)]
-            counted += [(rule, account)] if rule else []
+            counted = counted_for(self.address, found.account.id, rule)
         limiting.enforce(request, self.redis, self.settings, counted)
 
     def _by_session(self, token: str | None) -> Found | None:
-        if not token or len(token) > LONGEST_CREDENTIAL:
+        if not token:
             return None
         session = sessions.find(self.redis, self.settings, token)
         if session is None:
@@ -116,7 +117,27 @@ class Identification:
         return Found(account)
 
 
-def allow(scope: Scope | None = None, rule: Rule | None = None) -> Callable[..., Caller]:
+def counted_for(address: str, user_id: int, rule: Rule | None) -> list[tuple[Rule, str]]:
+    """The limits of a request by somebody who is logged in, each with whom it counts."""
+    account = str(user_id)
+    counted = [(limiting.ADDRESS, network(address)), (limiting.ACCOUNT, account)]
+    return [*counted, (rule, account)] if rule else counted
+
+
+async def by_shortcut(
+    request: Request, token: str, user_id: int, rule: Rule | None = None, also: Sequence[str] = ()
+) -> Passed | None:
+    """`shortcut.find` for a request; its answer tells how the limits stand. Raises RateLimited."""
+    settings: Settings = request.app.state.settings
+    counted = counted_for(address_of(request), user_id, rule) if settings.rate_limits else []
+    glances: Glances = request.app.state.glances
+    passed = await shortcut.find(glances, settings, token, user_id, counted, also)
+    if passed is not None:
+        limiting.note(request, passed.standing)
+    return passed
+
+
+def allow(scope: Scope | None = None, rule: Rule | None = None) -> Callable[..., Awaitable[Caller]]:
     """A dependency that finds out who is asking.
 
     Args:
@@ -128,16 +149,21 @@ def allow(scope: Scope | None = None, rule: Rule | None = None) -> Callable[...,
         for keys InvalidKey, ScopeMissing, KeyWithoutUser, KeyQuotaReached.
     """
 
-    def authenticate(
+    async def authenticate(
         request: Request,
         credentials: Annotated[Credentials, Depends(get_credentials)],
-        database: DatabaseOf,
-        redis: RedisOf,
-        cache: CacheOf,
-        settings: SettingsOf,
         address: AddressOf,
     ) -> Caller:
-        who = Identification(database, redis, cache, settings, address)
+        token = credentials.token or ""
+        user_id = None if credentials.key is not None else sessions.user_of(token)
+        passed = await by_shortcut(request, token, user_id, rule) if user_id is not None else None
+        if passed is not None:
+            return Caller(passed.account, address)
+        return await run_in_threadpool(go_long_way, request, credentials, address)
+
+    def go_long_way(request: Request, credentials: Credentials, address: str) -> Caller:
+        state = request.app.state
+        who = Identification(state.database, state.redis, state.cache, state.settings, address)
         found: Found | None = None
         refusal: AppError | None = None
         try:
@@ -149,7 +175,7 @@ def allow(scope: Scope | None = None, rule: Rule | None = None) -> Callable[...,
         if found is None:
             raise refusal or NotLoggedIn
         if found.key:
-            api_keys.count(database, found.key)
+            api_keys.count(state.database, found.key)
         return Caller(found.account, address, found.key.id if found.key else None)
 
     return authenticate

@@ -8,8 +8,9 @@ from app.auth.errors import KeyLimitReached, KeyNotFound
 from app.auth.key_schemas import KeyChange, KeyIn, KeyOut, NewKey
 from app.http.dependencies import DatabaseOf, SettingsOf
 from app.http.documentation import raises
+from app.http.routes import Route
 
-router = APIRouter(tags=["API keys"])
+router = APIRouter(route_class=Route, tags=["API keys"])
 
 KeyId = Annotated[int, Path(ge=1, le=2**31 - 1)]
 

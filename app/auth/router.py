@@ -28,12 +28,13 @@ from app.http.addresses import AddressOf, network
 from app.http.dependencies import CacheOf, DatabaseOf, RedisOf, SettingsOf
 from app.http.documentation import raises
 from app.http.limiting import limited
+from app.http.routes import Route
 from app.organizations.errors import OrganizationClosed, UnknownInvitation
 from app.settings import Settings
 from app.users.errors import LoginTaken
 from app.users.schemas import Profile, UserOut
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(route_class=Route, tags=["accounts"])
 
 SessionId = Annotated[str, Path(max_length=64)]
 Agent = Annotated[str | None, Header(alias="user-agent", include_in_schema=False)]

@@ -82,10 +82,10 @@ def create(
         evicted = scripts.run(
             redis,
             OPEN,
-            [keys.session(_hash(token)), keys.sessions_of(user_id)],
+            [keys.session(hash_of(token)), keys.sessions_of(user_id)],
             json.dumps(asdict(made)),
-            _idle_s(settings),
-            _hash(token),
+            idle_s(settings),
+            hash_of(token),
             time.time_ns() // 1000,
             settings.session_device_limit,
             _longest_s(settings),
@@ -101,18 +101,18 @@ def find(redis: Redis, settings: Settings, token: str) -> Session | None:
 
     Whoever lets somebody pass compares its epoch with the user's.
     """
-    user_id = _user_of(token)
+    user_id = user_of(token)
     if user_id is None:
         return None
     with client.strict(), redis.pipeline(transaction=False) as pipeline:
-        pipeline.getex(keys.session(_hash(token)), ex=_idle_s(settings))
-        pipeline.zscore(keys.sessions_of(user_id), _hash(token))
+        pipeline.getex(keys.session(hash_of(token)), ex=idle_s(settings))
+        pipeline.zscore(keys.sessions_of(user_id), hash_of(token))
         value, score = pipeline.execute()
     if value is None:
         return None
     found = Session(**json.loads(value))
     if score is None or found.ends <= time.time():
-        _close(redis, user_id, [_hash(token)])
+        _close(redis, user_id, [hash_of(token)])
         return None
     return found
 
@@ -123,22 +123,22 @@ def list_all(
     """The live sessions of a user in this epoch, the newest first; `token` is the current one."""
     stored = _stored(redis, user_id)
     _close(redis, user_id, [token_hash for token_hash, value, _ in stored if value is None])
-    current = _hash(token) if token else None
+    current = hash_of(token) if token else None
     now = time.time()
     shown = []
     for token_hash, value, left_ms in stored:
         one = Session(**json.loads(value)) if value else None
         if one and one.epoch == epoch and one.ends > now:
             # It was given its whole time when it was last seen.
-            seen = now - (_idle_s(settings) - left_ms / 1000)
+            seen = now - (idle_s(settings) - left_ms / 1000)
             shown.append(_shown(one, min(max(seen, one.created_at), now), token_hash == current))
     return shown
 
 
 def revoke(redis: Redis, token: str) -> None:
-    user_id = _user_of(token)
+    user_id = user_of(token)
     if user_id is not None:
-        _close(redis, user_id, [_hash(token)])
+        _close(redis, user_id, [hash_of(token)])
 
 
 def revoke_one(redis: Redis, user_id: int, session_id: str) -> bool:
@@ -211,17 +211,18 @@ def _close(redis: Redis, user_id: int, hashes: list[str]) -> None:
         pipeline.execute()
 
 
-def _user_of(token: str) -> int | None:
+def user_of(token: str) -> int | None:
+    """Who a token says that it belongs to; None for what is none."""
     found = TOKEN.fullmatch(token)
     return int(found[1]) if found else None
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
     # Who reads Redis or its backup finds no token that works.
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _idle_s(settings: Settings) -> int:
+def idle_s(settings: Settings) -> int:
     return settings.session_idle_hours * 3_600
 
 

@@ -93,7 +93,7 @@ class Cache:
 
         None, which stands for nothing there, and what is larger than `LARGEST` aren't kept.
         """
-        if self._is_unforgotten(key):
+        if self.is_unforgotten(key):
             return load()
         mine = READING + secrets.token_hex(8)
         look = self._look(key, mine)
@@ -130,6 +130,18 @@ class Cache:
         except ValidationError:
             return load()
 
+    def believed(self, copy: bytes | None) -> bytes | None:
+        """The content of a copy as Redis has it, or None for one from before Redis was away."""
+        made, _, content = (copy or b"").partition(b" ")
+        # After the answer: this very question may have made the connection.
+        is_newer = made.isdigit() and int(made) >= self.redis.reachability.since_ms
+        return content if is_newer else None
+
+    def is_unforgotten(self, key: str) -> bool:
+        """Whether Redis couldn't be told to forget the copy; it may be older than the database."""
+        with self._lock:
+            return key in self._unforgotten
+
     @contextmanager
     def changing(self, *changed: str) -> Iterator[None]:
         """Goes around the transaction that changes what these copies are of, commit included."""
@@ -146,16 +158,10 @@ class Cache:
 
     def _look(self, key: str, mine: str) -> _Look:
         with client.lenient("cache"):
-            oldest = self.redis.reachable_since_ms
+            oldest = self.redis.reachability.since_ms
             copy, holder = self._run(FIND_OR_LEASE, [key], mine, READ_MS, oldest)
-            return _Look(self._believed(copy), (holder or b"").decode())
+            return _Look(self.believed(copy), (holder or b"").decode())
         return _Look()
-
-    def _believed(self, copy: bytes | None) -> bytes | None:
-        made, _, content = (copy or b"").partition(b" ")
-        # After the answer: this very question may have made the connection.
-        is_newer = made.isdigit() and int(made) >= self.redis.reachable_since_ms
-        return content if is_newer else None
 
     def _wait(self, key: str, mine: str) -> _Look:
         deadline = time.monotonic() + PATIENCE_S
@@ -190,10 +196,6 @@ class Cache:
     def _run(self, script: str, entries: Any, *arguments: str | int) -> Any:
         pairs = [part for key in entries for part in (key, keys.lease(key))]
         return scripts.run(self.redis, script, pairs, *arguments)
-
-    def _is_unforgotten(self, key: str) -> bool:
-        with self._lock:
-            return key in self._unforgotten
 
     def _remember(self, changed: tuple[str, ...]) -> None:
         with self._lock:

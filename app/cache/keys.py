@@ -53,8 +53,12 @@ def user(user_id: int) -> str:
     return f"users:{user_id}"
 
 
+# What stands before the id, for scripts that find the id themselves.
+ORGANIZATIONS = "organizations:"
+
+
 def organization(organization_id: int) -> str:
-    return f"organizations:{organization_id}"
+    return f"{ORGANIZATIONS}{organization_id}"
 
 
 def lease(copy: str) -> str:

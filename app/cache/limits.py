@@ -17,28 +17,31 @@ from app.errors import TooMany
 
 # For each rule: its key, milliseconds of its window, and requests in it. A request that one rule
 # refuses is taken from none.
-TAKE = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + time[2] / 1000
-local ends, refused, tightest, left = {}, 0, 1, math.huge
-for at, key in ipairs(KEYS) do
-    local window, quota = tonumber(ARGV[2 * at - 1]), tonumber(ARGV[2 * at])
-    local step = window / quota
-    local free_at = math.max(now, tonumber(redis.call('GET', key) or 0)) + step
-    ends[at] = free_at
-    local remaining = (window - (free_at - now)) / step
-    if remaining < left then tightest, left = at, remaining end
+FUNCTION = """
+local function take(keys, numbers)
+    local time = redis.call('TIME')
+    local now = time[1] * 1000 + time[2] / 1000
+    local ends, tightest, left = {}, 1, math.huge
+    for at, key in ipairs(keys) do
+        local window, quota = tonumber(numbers[2 * at - 1]), tonumber(numbers[2 * at])
+        local step = window / quota
+        local free_at = math.max(now, tonumber(redis.call('GET', key) or 0)) + step
+        ends[at] = free_at
+        local remaining = (window - (free_at - now)) / step
+        if remaining < left then tightest, left = at, remaining end
+    end
+    -- Half a millisecond is lost when the number is stored as text.
+    local wait = -left * tonumber(numbers[2 * tightest - 1]) / tonumber(numbers[2 * tightest])
+    if wait > 0.5 then
+        return {1, tightest, 0, math.ceil(wait)}
+    end
+    for at, key in ipairs(keys) do
+        redis.call('SET', key, string.format('%.3f', ends[at]), 'PX', math.ceil(ends[at] - now))
+    end
+    return {0, tightest, math.floor(left + 0.001), math.ceil(ends[tightest] - now)}
 end
--- Half a millisecond is lost when the number is stored as text.
-local wait = -left * tonumber(ARGV[2 * tightest - 1]) / tonumber(ARGV[2 * tightest])
-if wait > 0.5 then
-    return {1, tightest, 0, math.ceil(wait)}
-end
-for at, key in ipairs(KEYS) do
-    redis.call('SET', key, string.format('%.3f', ends[at]), 'PX', math.ceil(ends[at] - now))
-end
-return {0, tightest, math.floor(left + 0.001), math.ceil(ends[tightest] - now)}
 """
+TAKE = f"{FUNCTION}\nreturn take(KEYS, ARGV)"
 
 
 class RateLimited(TooMany):
@@ -87,10 +90,20 @@ def take(redis: Redis, counted: Sequence[tuple[Rule, str]]) -> Standing | None:
     Returns:
         How things stand now; None without Redis: then nobody is refused.
     """
-    rules = tuple(rule for rule, _ in counted)
-    arguments = [part for rule in rules for part in (rule.window_s * 1000, rule.quota)]
+    where, numbers = arguments(counted)
     with client.lenient("limits"):
-        where = [keys.rate(rule.name, whose) for rule, whose in counted]
-        refused, tightest, remaining, ms = scripts.run(redis, TAKE, where, *arguments)
-        return Standing(rules, rules[tightest - 1], remaining, math.ceil(ms / 1000), bool(refused))
+        return standing(counted, scripts.run(redis, TAKE, where, *numbers))
     return None
+
+
+def arguments(counted: Sequence[tuple[Rule, str]]) -> tuple[list[str], list[int]]:
+    """The keys and the numbers that the function `take` of Lua is given."""
+    where = [keys.rate(rule.name, whose) for rule, whose in counted]
+    return where, [part for rule, _ in counted for part in (rule.window_s * 1000, rule.quota)]
+
+
+def standing(counted: Sequence[tuple[Rule, str]], taken: Sequence[int]) -> Standing:
+    """What the function `take` of Lua returned."""
+    refused, tightest, remaining, ms = taken
+    rules = tuple(rule for rule, _ in counted)
+    return Standing(rules, rules[tightest - 1], remaining, math.ceil(ms / 1000), bool(refused))

@@ -11,7 +11,7 @@ from sqlalchemy.pool import NullPool
 
 from app import metrics
 from app.db import slow, sqlite
-from app.db.pool import MeasuredPool
+from app.db.pool import MeasuredPool, ask_the_idle
 from app.db.sqlite import files
 from app.errors import Unavailable
 from app.settings import Settings
@@ -82,10 +82,10 @@ def build(settings: Settings, *, name: str, threads: int) -> Engine:
         pool_size=threads,
         max_overflow=0,
         pool_timeout=settings.database_pool_timeout_s,
-        pool_pre_ping=True,
         connect_args=_connect_args(settings, name),
         hide_parameters=True,
     )
+    ask_the_idle(built)
     if settings.database_slow_ms is not None:
         slow.watch(built, settings.database_slow_ms)
     return built

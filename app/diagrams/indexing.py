@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -21,19 +22,31 @@ class Indexed:
     content: str
     terms: list[str]
 
+    def values(self, source_updated_at: datetime) -> dict[str, Any]:
+        return {
+            "content": self.content,
+            "terms": self.terms,
+            "source_updated_at": source_updated_at,
+        }
+
 
 def prepare(user_id: int, title: str, spec: Spec) -> Indexed:
     content = texts.of(title, spec)
     return Indexed(content, [*texts.terms(content), terms.of_owner(user_id)])
 
 
+def add(session: Session, diagram_id: str, text: Indexed, source_updated_at: datetime) -> None:
+    """Stores the text of a new diagram."""
+    queries.add_text(session, diagram_id, text.values(source_updated_at))
+
+
 def store(session: Session, diagram_id: str, text: Indexed, source_updated_at: datetime) -> None:
-    """Stores the text of a diagram that is locked or new."""
-    queries.save_text(session, diagram_id, text.content, text.terms, source_updated_at)
+    """Stores the text of a diagram that is locked."""
+    queries.save_text(session, diagram_id, text.values(source_updated_at))
 
 
 def index(session: Session, diagram: Diagram) -> None:
-    """Makes a diagram that is locked or new be found by what it says now."""
+    """Makes a diagram that is locked be found by what it says now."""
     text = prepare(diagram.user_id, diagram.title, diagram.spec)
     store(session, diagram.id, text, diagram.updated_at)
 

@@ -3,7 +3,7 @@
 Those of versions and texts name a diagram, which the caller has found to be the owner's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from sqlalchemy import (
     ColumnElement,
     Delete,
     Select,
+    Table,
     cast,
     column,
     delete,
@@ -28,6 +29,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import flag_modified
 
 from app.db import terms
+from app.db.base import Base
 from app.diagrams.documents import ExportedDiagram
 from app.diagrams.models import IN_TRASH, Diagram, DiagramText, DiagramVersion
 from app.diagrams.schemas import (
@@ -48,10 +50,8 @@ FTS = table("diagram_texts_fts", column("rowid"), column("diagram_texts_fts"))
 Position = tuple[bool, datetime, str]
 
 
-def add(session: Session, diagram: Diagram) -> Diagram:
-    session.add(diagram)
-    session.flush()
-    return diagram
+def add(session: Session, values: Mapping[str, Any]) -> None:
+    _insert(session, Diagram, values)
 
 
 def find(session: Session, user_id: int, diagram_id: str) -> DiagramOut | None:
@@ -156,6 +156,14 @@ def _owned(user_id: int, in_trash: bool) -> tuple[Any, Any]:
     return Diagram.user_id == user_id, Diagram.is_deleted.is_(in_trash)
 
 
+def _insert(session: Session, model: type[Base], *rows: Mapping[str, Any]) -> None:
+    # Not by the unit of work of the ORM: that takes as long as the statement itself, and nobody
+    # asks these objects for anything.
+    table = model.__table__
+    assert isinstance(table, Table)
+    session.connection().execute(insert(table), [*rows])
+
+
 # The trash
 
 
@@ -206,11 +214,10 @@ def _deleted(session: Session, statement: Delete) -> int:
 # Versions
 
 
-def keep_version(session: Session, version: DiagramVersion, limit: int) -> None:
+def keep_version(session: Session, diagram_id: str, values: Mapping[str, Any], limit: int) -> None:
     """Adds an earlier state and deletes the oldest beyond `limit`."""
-    session.add(version)
-    session.flush()
-    of_diagram = DiagramVersion.diagram_id == version.diagram_id
+    _insert(session, DiagramVersion, {"diagram_id": diagram_id, **values})
+    of_diagram = DiagramVersion.diagram_id == diagram_id
     kept = (
         select(DiagramVersion.version)
         .where(of_diagram)
@@ -251,9 +258,9 @@ def read_versions(session: Session, diagram_id: str) -> list[VersionOut]:
     return [VersionOut.model_validate(row) for row in session.execute(statement)]
 
 
-def add_versions(session: Session, versions: Sequence[DiagramVersion]) -> None:
-    session.add_all(versions)
-    session.flush()
+def add_versions(session: Session, versions: Sequence[Mapping[str, Any]]) -> None:
+    if versions:
+        _insert(session, DiagramVersion, *versions)
 
 
 # A user's everything
@@ -292,16 +299,19 @@ def delete_all_of(session: Session, user_id: int) -> int:
 # Texts
 
 
-def save_text(
-    session: Session, diagram_id: str, content: str, terms: list[str], source_updated_at: datetime
-) -> None:
-    values = {"content": content, "terms": terms, "source_updated_at": source_updated_at}
-    changed = session.execute(
-        update(DiagramText).where(DiagramText.diagram_id == diagram_id).values(values)
+def add_text(session: Session, diagram_id: str, values: Mapping[str, Any]) -> None:
+    _insert(session, DiagramText, {"diagram_id": diagram_id, **values})
+
+
+def save_text(session: Session, diagram_id: str, values: Mapping[str, Any]) -> None:
+    """Replaces the text of a diagram, or adds it where there is none."""
+    table = DiagramText.__table__
+    assert isinstance(table, Table)
+    changed = session.connection().execute(
+        update(table).where(table.c.diagram_id == diagram_id).values(values)
     )
-    assert isinstance(changed, CursorResult)
     if changed.rowcount == 0:
-        session.execute(insert(DiagramText).values(values | {"diagram_id": diagram_id}))
+        add_text(session, diagram_id, values)
 
 
 def forget_text(session: Session, diagram_id: str) -> None:

@@ -1,8 +1,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha256
 
 from fastapi import APIRouter, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
@@ -43,13 +45,14 @@ from app.diagrams.schemas import (
 from app.diagrams.service import DiagramPage
 from app.errors import InvalidInput, InvalidPayload, PayloadTooLarge
 from app.http import etags
-from app.http.dependencies import CacheOf, DatabaseOf, SettingsOf
+from app.http.dependencies import CacheOf, DatabaseOf, GlancesOf, SettingsOf
 from app.http.documentation import Responses, raises
 from app.http.etags import IfNoneMatch
 from app.http.pagination import CursorText, InvalidCursor, Limit
+from app.http.routes import Route
 from app.users.schemas import UserOut
 
-router = APIRouter(tags=["diagrams"])
+router = APIRouter(route_class=Route, tags=["diagrams"])
 
 NOT_MODIFIED: Responses = {304: {"description": "It is what the If-None-Match names."}}
 CHANGED = VersionMismatch(7)
@@ -65,10 +68,11 @@ def writing(
 
 
 @router.get("", responses=raises(InvalidCursor))
-def list_page(
+async def list_page(
     user: Reader,
     database: DatabaseOf,
     copies: CacheOf,
+    glances: GlancesOf,
     chosen: FilterOf,
     limit: Limit = 20,
     cursor: CursorText = None,
@@ -78,7 +82,13 @@ def list_page(
     `q` looks for words in the titles and the texts of the nodes. A diagram must have all of them,
     as words or as beginnings of words.
     """
-    return service.list_page(database, copies, user.id, limit=limit, cursor=cursor, chosen=chosen)
+    found = await service.glance_at_page(
+        glances, user.id, limit=limit, cursor=cursor, chosen=chosen
+    )
+    if found is not None:
+        return found
+    read_page = partial(service.list_page, limit=limit, cursor=cursor, chosen=chosen)
+    return await run_in_threadpool(read_page, database, copies, user.id)
 
 
 @router.post("", status_code=201, responses=raises(DiagramLimitReached))
@@ -151,6 +161,7 @@ def read(
     if_none_match: IfNoneMatch = None,
 ) -> DiagramOut | Response:
     """The ETag begins with the version; a change is made with it as If-Match."""
+    # What front_cache.py has no copy of.
     found = service.find(database, copies, user.id, diagram_id)
     if etags.has(if_none_match, found.etag):
         return Response(status_code=304, headers={"ETag": found.etag})

@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.cache.entries import Cache
+from app.cache.glances import Glances
 from app.db.session import Database
 from app.diagrams import cache, content, indexing, queries, quota, spec, texts, thumbnails, versions
 from app.diagrams.errors import DiagramNotFound, ThumbnailNotFound
-from app.diagrams.models import Diagram
 from app.diagrams.queries import Position
 from app.diagrams.schemas import (
     DiagramFilter,
@@ -156,7 +156,7 @@ def list_page(
     chosen: DiagramFilter = EVERYTHING,
 ) -> DiagramPage:
     """A page of one's diagrams, pinned first and then newest first. Raises InvalidCursor."""
-    if cursor or chosen != EVERYTHING or limit > cache.BEGINNING:
+    if not _is_of_beginning(limit, cursor, chosen):
         return _read_page(database, user_id, limit, cursor, chosen)
 
     def load() -> list[DiagramSummary]:
@@ -164,6 +164,25 @@ def list_page(
             return queries.list_page(session, user_id, cache.BEGINNING + 1, None)
 
     return _page(cache.read_beginning(copies, user_id, load), limit)
+
+
+async def glance_at_page(
+    glances: Glances,
+    user_id: int,
+    *,
+    limit: int,
+    cursor: str | None,
+    chosen: DiagramFilter = EVERYTHING,
+) -> DiagramPage | None:
+    """`list_page` for the event loop; None when that has to ask the database."""
+    if not _is_of_beginning(limit, cursor, chosen):
+        return None
+    found = await cache.glance_at_beginning(glances, user_id)
+    return None if found is None else _page(found, limit)
+
+
+def _is_of_beginning(limit: int, cursor: str | None, chosen: DiagramFilter) -> bool:
+    return not cursor and limit <= cache.BEGINNING and chosen == EVERYTHING
 
 
 def list_trash(database: Database, user_id: int, *, limit: int, cursor: str | None) -> DiagramPage:
@@ -221,12 +240,17 @@ def _add(session: Session, settings: Settings, user_id: int, values: dict[str, A
     users.lock(session, user_id)
     quota.require_room(session, settings, user_id)
     now = clock.now()
-    diagram = Diagram(
-        id=str(uuid.uuid4()), user_id=user_id, created_at=now, updated_at=now, **values
-    )
-    queries.add(session, diagram)
-    indexing.store(session, diagram.id, text, now)
-    return DiagramOut.model_validate(diagram)
+    diagram = values | {
+        "id": str(uuid.uuid4()),
+        "is_pinned": False,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+    queries.add(session, diagram | {"user_id": user_id})
+    indexing.add(session, diagram["id"], text, now)
+    has_thumbnail = values["thumbnail"] is not None
+    return DiagramOut.model_validate(diagram | {"has_thumbnail": has_thumbnail})
 
 
 def _read_page(

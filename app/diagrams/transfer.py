@@ -20,7 +20,6 @@ from app.diagrams.documents import (
     ImportedDiagram,
 )
 from app.diagrams.indexing import Indexed
-from app.diagrams.models import Diagram, DiagramVersion
 from app.errors import InvalidPayload
 from app.settings import Settings
 from app.users import service as users
@@ -158,28 +157,26 @@ def _add(
 ) -> None:
     given = one.diagram
     now = clock.now()
-    diagram = Diagram(
-        id=diagram_id,
-        user_id=user_id,
-        thumbnail=given.thumbnail,
-        is_pinned=given.is_pinned,
-        is_deleted=given.is_deleted,
-        version=given.version,
-        # Nothing is from the future, where it would stay on top of the list.
-        created_at=min(given.created_at, now),
-        updated_at=min(given.updated_at, now),
-        **content.of(given),
-    )
-    queries.add(session, diagram)
+    # Nothing is from the future, where it would stay on top of the list.
+    updated_at = min(given.updated_at, now)
+    diagram = {
+        "id": diagram_id,
+        "user_id": user_id,
+        "thumbnail": given.thumbnail,
+        "is_pinned": given.is_pinned,
+        "is_deleted": given.is_deleted,
+        "version": given.version,
+        "created_at": min(given.created_at, now),
+        "updated_at": updated_at,
+    }
+    queries.add(session, diagram | content.of(given))
     newest = sorted(given.versions, key=lambda version: version.version, reverse=True)
     queries.add_versions(
         session,
         [
-            DiagramVersion(diagram_id=diagram_id, **version.model_dump())
+            {"diagram_id": diagram_id, **version.model_dump()}
             for version in newest[: settings.diagram_version_limit]
         ],
     )
     if one.text is not None:
-        indexing.store(session, diagram_id, one.text, diagram.updated_at)
-    # Each holds a spec; they needn't all stay in memory.
-    session.expunge_all()
+        indexing.add(session, diagram_id, one.text, updated_at)

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.diagrams import content, indexing, queries
 from app.diagrams.errors import DiagramNotFound, VersionMismatch, VersionNotFound
-from app.diagrams.models import Diagram, DiagramVersion
+from app.diagrams.models import Diagram
 from app.diagrams.schemas import DiagramOut, VersionList, VersionOut
 from app.http.etags import Expected
 from app.settings import Settings
@@ -48,10 +48,8 @@ def change(session: Session, settings: Settings, diagram: Diagram, values: dict[
         others = {name: value for name, value in values.items() if name not in before}
         queries.change(session, diagram, others)
         return
-    kept = DiagramVersion(
-        diagram_id=diagram.id, version=diagram.version, saved_at=diagram.updated_at, **before
-    )
-    queries.keep_version(session, kept, settings.diagram_version_limit)
+    kept = {"version": diagram.version, "saved_at": diagram.updated_at, **before}
+    queries.keep_version(session, diagram.id, kept, settings.diagram_version_limit)
     changed = {"version": diagram.version + 1, "updated_at": clock.now()}
     queries.change(session, diagram, values | changed)
     indexing.index(session, diagram)

@@ -7,7 +7,6 @@ from threading import Thread
 from typing import cast
 
 import structlog
-from qdrant_client import QdrantClient
 from redis import Redis
 from sqlalchemy import text
 
@@ -17,6 +16,7 @@ from app.db.session import Database
 from app.errors import AppError
 from app.health.schemas import Readiness, ServiceHealth
 from app.vectors import client as vectors
+from app.vectors.library import QdrantClient
 
 log = structlog.get_logger(__name__)
 

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Depends, Request, Response
 import app
 from app.health import checks
 from app.health.schemas import Alive, Readiness
+from app.http.routes import Route
 
-router = APIRouter(tags=["health"])
+router = APIRouter(route_class=Route, tags=["health"])
 
 # However many ask: each question to a database that hangs holds threads.
 ONE_AT_A_TIME = CapacityLimiter(1)

@@ -7,7 +7,7 @@ from redis import Redis
 
 from app import metrics
 from app.cache import limits
-from app.cache.limits import RateLimited, Rule
+from app.cache.limits import RateLimited, Rule, Standing
 from app.http.addresses import AddressOf, address_of, network
 from app.http.dependencies import RedisOf, SettingsOf
 from app.http.responses import RESPONSE_HEADERS
@@ -66,7 +66,11 @@ def enforce(
     """
     if not settings.rate_limits:
         return
-    standing = limits.take(redis, counted)
+    note(request, limits.take(redis, counted))
+
+
+def note(request: Request, standing: Standing | None) -> None:
+    """Says in the response's headers how things stand. Raises RateLimited."""
     if standing is None:
         return
     request.scope["state"][RESPONSE_HEADERS] = standing.headers

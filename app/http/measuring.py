@@ -1,6 +1,7 @@
 """Counts requests by the template of their route: a raw path would make a series for each id."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -22,13 +23,14 @@ Templates = dict[Callable[..., Any], str]
 def templates(app: FastAPI) -> Templates:
     """The whole path of each endpoint, as it was declared."""
     found = iter_route_contexts(app.routes)
-    return {one.endpoint: one.path for one in found if one.endpoint and one.path}
+    return {inspect.unwrap(one.endpoint): one.path for one in found if one.endpoint and one.path}
 
 
 def note(known: Templates, scope: Scope, status: int, seconds: float) -> None:
     """Counts a request that was answered."""
     method = scope["method"]
-    route = known.get(scope.get("endpoint"), NO_ROUTE)  # type: ignore[arg-type]
+    endpoint = scope.get("endpoint")
+    route = known.get(inspect.unwrap(endpoint), NO_ROUTE) if endpoint else NO_ROUTE
     _seconds(method if method in METHODS else OTHER_METHOD, route, status).observe(seconds)
 
 

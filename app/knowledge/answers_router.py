@@ -10,13 +10,14 @@ from app.completions.errors import (
 from app.embedders.errors import ModelBusy
 from app.http.documentation import raises
 from app.http.event_streams import EVENTS, EventStream
+from app.http.routes import Route
 from app.knowledge import answers
 from app.knowledge.answers import Asking
 from app.knowledge.dependencies import AnswererOf, AskingCaller
 from app.knowledge.errors import AnswersNotConfigured, NothingFound, SemanticSearchUnavailable
 from app.knowledge.schemas import AnswerOut, QuestionIn
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 
 
 @router.post(

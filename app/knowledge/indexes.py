@@ -7,7 +7,6 @@ that look into Qdrant.
 import secrets
 from datetime import timedelta
 
-from qdrant_client import QdrantClient
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -16,6 +15,7 @@ from app.errors import Conflict, Unavailable
 from app.knowledge import chunk_queries
 from app.knowledge.chunk_queries import Index
 from app.vectors import collections
+from app.vectors.library import QdrantClient
 
 PREFIX = "chunks_"
 ALIAS = "chunks"

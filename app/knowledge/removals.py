@@ -2,12 +2,12 @@
 the transaction on that made it superfluous."""
 
 import structlog
-from qdrant_client import QdrantClient
 
 from app import clock
 from app.db.session import Database
 from app.knowledge import chunk_queries, claim_queries
 from app.vectors import points
+from app.vectors.library import QdrantClient
 from app.vectors.points import CollectionMissing
 
 log = structlog.get_logger(__name__)

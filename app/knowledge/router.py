@@ -10,6 +10,7 @@ from app.http.dependencies import DatabaseOf, SettingsOf
 from app.http.documentation import Responses, raises
 from app.http.event_streams import EVENTS, EventStream
 from app.http.pagination import CursorText, InvalidCursor, Limit
+from app.http.routes import Route
 from app.knowledge import answers_router, events, search_router, service
 from app.knowledge.dependencies import (
     FORM,
@@ -38,7 +39,7 @@ from app.knowledge.files import FilesUnusable
 from app.knowledge.schemas import DocumentOut, DocumentPatch, Holdings, TextOut, VersionOut
 from app.knowledge.service import DocumentPage
 
-router = APIRouter(tags=["knowledge"])
+router = APIRouter(route_class=Route, tags=["knowledge"])
 router.include_router(search_router.router)
 router.include_router(answers_router.router)
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 import structlog
-from qdrant_client import QdrantClient
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -38,6 +37,7 @@ from app.knowledge.search_queries import Passage
 from app.vectors import points, sparse
 from app.vectors.client import QdrantUnavailable
 from app.vectors.guard import Guard, QdrantBusy
+from app.vectors.library import QdrantClient
 from app.vectors.points import Asked, CollectionMissing
 
 log = structlog.get_logger(__name__)

@@ -5,13 +5,14 @@ from fastapi import APIRouter
 from app.http.dependencies import DatabaseOf
 from app.http.documentation import raises
 from app.http.pagination import CursorText, InvalidCursor, Limit
+from app.http.routes import Route
 from app.knowledge import search
 from app.knowledge.dependencies import Reader, SearcherOf, SearchId, Searching, Writer
 from app.knowledge.errors import SearchNotFound, SemanticSearchUnavailable
 from app.knowledge.schemas import DocumentFilter, FeedbackIn, Found, SearchIn
 from app.knowledge.search import SearchPage, Wanted
 
-router = APIRouter()
+router = APIRouter(route_class=Route)
 
 
 @router.post("/search", responses=raises(SemanticSearchUnavailable))

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-from qdrant_client import QdrantClient
-
 from app.db.session import Database
 from app.embedders.pool import Embedders
 from app.knowledge.files import Files
 from app.settings import Settings
+from app.vectors.library import QdrantClient
 
 
 @dataclass(frozen=True)

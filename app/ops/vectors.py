@@ -3,7 +3,6 @@
 import time
 
 import structlog
-from qdrant_client import QdrantClient
 
 from app import clock
 from app.db import engine
@@ -15,6 +14,7 @@ from app.knowledge import claim_queries, indexes
 from app.knowledge.chunk_queries import Index
 from app.settings import Settings
 from app.vectors import client, collections, points
+from app.vectors.library import QdrantClient
 
 log = structlog.get_logger(__name__)
 

@@ -164,9 +164,13 @@ def require_standing(database: Database, cache: Cache, organization_id: int | No
     _require_open(standing)
 
 
-def _require_open(organization: Organization | Standing) -> None:
+def is_open(organization: Organization | Standing) -> bool:
     expired = organization.expires_at is not None and organization.expires_at <= clock.now()
-    if expired or not organization.is_active:
+    return organization.is_active and not expired
+
+
+def _require_open(organization: Organization | Standing) -> None:
+    if not is_open(organization):
         raise OrganizationClosed
 
 

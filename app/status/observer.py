@@ -3,7 +3,6 @@
 import time
 from typing import cast
 
-from qdrant_client import QdrantClient
 from redis import Redis
 
 from app.cache import client, keys, queue
@@ -16,6 +15,7 @@ from app.status import queries
 from app.status.schemas import Connections, Observed, Queue
 from app.status.sources import Source
 from app.vectors import client as vectors
+from app.vectors.library import QdrantClient
 
 KEPT_S = 10.0
 # To count the sessions, all keys are looked through.

@@ -9,14 +9,15 @@ from app.admin.errors import NotAnAdministrator
 from app.health import checks
 from app.http.dependencies import SettingsOf
 from app.http.documentation import raises
+from app.http.routes import Route
 from app.status import families, page, service
 from app.status.errors import WrongToken
 from app.status.observer import Observer
 from app.status.schemas import StatusOut
 
 # The page is for people, the metrics are for machines with a token of their own.
-router = APIRouter(include_in_schema=False)
-api = APIRouter(tags=["status"])
+router = APIRouter(route_class=Route, include_in_schema=False)
+api = APIRouter(route_class=Route, tags=["status"])
 
 
 async def get_observer(request: Request) -> Observer:

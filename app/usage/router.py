@@ -4,6 +4,7 @@ from fastapi import APIRouter, Query, Response
 
 from app.http.dependencies import DatabaseOf
 from app.http.documentation import raises
+from app.http.routes import Route
 from app.usage import export, service
 from app.usage.dependencies import Reader, RecorderOf, Writer
 from app.usage.errors import (
@@ -17,7 +18,7 @@ from app.usage.errors import (
 )
 from app.usage.schemas import Recorded, Statistics, StatisticsAsked, UsageBatch
 
-router = APIRouter(tags=["usage"])
+router = APIRouter(route_class=Route, tags=["usage"])
 
 CSV = "text/csv; charset=utf-8"
 AS_CSV = {"text/csv": {"schema": {"type": "string"}}}

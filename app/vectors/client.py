@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from qdrant_client import QdrantClient
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
 
 from app.errors import Unavailable
 from app.settings import Settings
+from app.vectors.library import ApiException, QdrantClient, ResponseHandlingException
 
 
 class QdrantUnavailable(Unavailable):

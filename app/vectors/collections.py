@@ -2,10 +2,8 @@
 
 import warnings
 
-from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import UnexpectedResponse
-
 from app.vectors import client as clients
+from app.vectors.library import QdrantClient, UnexpectedResponse, models
 
 DENSE = "dense"
 KEYWORDS = "keywords"

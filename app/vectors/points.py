@@ -9,12 +9,11 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import UnexpectedResponse
 
 from app.errors import Unavailable
 from app.vectors import client as clients
 from app.vectors.collections import DENSE, DOCUMENT, KEYWORDS, TENANT, VERSION
+from app.vectors.library import QdrantClient, UnexpectedResponse, models
 from app.vectors.sparse import Sparse
 
 Mode = Literal["semantic", "keyword"]

@@ -13,6 +13,7 @@ from tests.databases import on_postgresql
 from tests.http.browsers import Browser, Service, serving
 from tests.http.test_api_keys import bearer
 from tests.http.test_api_keys import make as make_key
+from tests.http.test_diagrams import save
 from tests.http.uploads import upload
 from tests.people import ROOT
 
@@ -102,6 +103,18 @@ def test_a_request_is_counted_by_the_template_of_its_route(anybody: Browser, roo
     labels = {"method": "GET", "route": "/api/admin/users/{user_id}", "status": "404"}
     for name in ("http_requests_total", "http_request_duration_seconds_count"):
         assert value(after, name, **labels) - value(before, name, **labels) == 3
+
+
+def test_what_the_front_cache_answers_is_counted_as_the_route_that_it_answers_for(
+    anybody: Browser, alice: Browser
+) -> None:
+    path = f"/api/diagrams/{save(alice)}"
+    alice.get(path)
+    labels = {"method": "GET", "route": "/api/diagrams/{diagram_id}", "status": "200"}
+    before = value(read(anybody), "http_requests_total", **labels)
+    for _ in range(3):
+        assert alice.get(path).status_code == 200
+    assert value(read(anybody), "http_requests_total", **labels) - before == 3
 
 
 def test_what_has_no_route_makes_no_series_of_its_own(anybody: Browser) -> None:

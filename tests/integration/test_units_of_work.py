@@ -2,13 +2,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from sqlalchemy import exc, select, text
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.db import engine
+from app.db import engine, pool
 from app.db.session import Database, DatabaseBusy, DatabaseUnavailable
 from app.errors import Conflict
 from app.organizations.models import Organization
@@ -134,12 +135,36 @@ def test_a_connection_that_was_cut_fails_once_and_is_then_replaced(settings: Set
 
 
 @on_postgresql
-def test_an_idle_connection_that_was_cut_is_not_noticed(settings: Settings) -> None:
+def test_an_idle_connection_that_was_cut_is_not_noticed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "FRESH_S", 0.0)
     with database_of(settings) as database:
         with database.read() as session:
             pid = session.scalar(text("SELECT pg_backend_pid()"))
         _cut(settings, pid)
         assert "DEMO-001" in codes(database)
+
+
+@on_postgresql
+def test_only_a_connection_that_was_idle_is_asked_whether_it_lives(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    with database_of(settings) as database:
+        ask = database.engine.dialect.do_ping
+
+        def do_ping(connection: Any) -> bool:
+            asked.append(connection)
+            return ask(connection)
+
+        monkeypatch.setattr(database.engine.dialect, "do_ping", do_ping)
+        for _ in range(3):
+            codes(database)
+        assert asked == []
+        monkeypatch.setattr(pool, "FRESH_S", 0.0)
+        codes(database)
+        assert len(asked) == 1
 
 
 @on_postgresql

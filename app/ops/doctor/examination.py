@@ -1,6 +1,5 @@
 """Asks every service, proves that a job comes through, and looks for what will hurt one day."""
 
-from qdrant_client import QdrantClient
 from redis import Redis
 
 from app.cache import client as cache
@@ -13,6 +12,7 @@ from app.ops.doctor import embedded, knowledge, postgresql, services
 from app.ops.doctor.findings import Finding
 from app.settings import Settings
 from app.vectors import client as vectors
+from app.vectors.library import QdrantClient
 
 
 def examine(settings: Settings) -> list[Finding]:

@@ -1,7 +1,5 @@
 """Whether documents, files and Qdrant are equal."""
 
-from qdrant_client import QdrantClient
-
 from app.db.session import Database
 from app.embedders.pool import Embedders
 from app.errors import AppError
@@ -12,6 +10,7 @@ from app.ops.doctor import findings
 from app.ops.doctor.findings import Finding
 from app.settings import Settings
 from app.vectors import collections, points
+from app.vectors.library import QdrantClient
 
 # So many are compared in seconds; with more, the doctor is no patient's friend.
 MOST_POINTS = 50_000

