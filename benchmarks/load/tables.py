@@ -7,6 +7,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 ENGINES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+WAYS = {
+    "direct": "direct",
+    "session": "PgBouncer, session",
+    "transaction": "PgBouncer, transaction",
+}
+# Of the benchmark of growth.
+REQUESTS = (
+    "list 20 diagrams",
+    "read a diagram",
+    "search one's diagrams",
+    "create a diagram",
+    "statistics of usage",
+)
 
 
 def limits(found: dict[str, Any]) -> Iterator[str]:
@@ -78,6 +91,77 @@ def _use_row(row: dict[str, Any]) -> list[str]:
 def _report_row(row: dict[str, Any]) -> list[str]:
     middles = [statistics.median(one["p50_ms"] for one in row["reports"][name]) for name in ENGINES]
     return [f"{row['workers']} workers", str(row["clients"]), *(f"{one:.0f}" for one in middles)]
+
+
+def overload(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    head = ["clients", "good answers a second", "of the most", "failed"]
+    head += ["good ones, p50, ms", "p99, ms", "fast again after, s"]
+    yield from markdown(head, map(_overload_row, found))
+
+
+def _overload_row(row: dict[str, Any]) -> list[str]:
+    watched, recovered = row["watched"], row["recovered_s"]
+    waits = [f"{watched[key]:,.0f}" for key in ("p50_ms", "p99_ms")]
+    return [
+        str(row["clients"]),
+        number(row["per_second"]),
+        f"{row['share_of_peak']:.2f}",
+        _failures([row]),
+        *(waits if watched["answered"] else ["none", "none"]),
+        "never" if recovered is None else f"{recovered:.1f}",
+    ]
+
+
+def pooling(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    head = ["way", "connections", "refused", "to connect, p50, ms", "queries a second", "p50, ms"]
+    yield from markdown([*head, "p99, ms", "memory of PostgreSQL, MB"], map(_pooling_row, found))
+
+
+def _pooling_row(row: dict[str, Any]) -> list[str]:
+    return [
+        WAYS[row["way"]],
+        str(row["connections"]),
+        str(row["refused"]),
+        f"{row['connect_ms']:.1f}",
+        number(row["per_second"]),
+        *(f"{row[key]:.2f}" for key in ("p50_ms", "p99_ms")),
+        f"{row['memory_mb']:.0f}",
+    ]
+
+
+def growth(found: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """With the ratios to the smallest table."""
+    head = ["request"]
+    for row in found:
+        head += [f"{row['diagrams']:,} diagrams of others: p50, ms", "p95, ms", "p50, ratio"]
+    yield from markdown(head, (_growth_row(found, name) for name in REQUESTS))
+
+
+def _growth_row(found: Sequence[dict[str, Any]], name: str) -> list[str]:
+    cells = [name]
+    least = found[0]["requests"][name]["p50_ms"]
+    for row in found:
+        one = row["requests"][name]
+        cells += [f"{one['p50_ms']:.1f}", f"{one['p95_ms']:.1f}"]
+        cells.append(f"{one['p50_ms'] / max(least, 1e-9):.2f}")
+    return cells
+
+
+def soak(found: dict[str, Any]) -> Iterator[str]:
+    names = {"memory_mb": "memory of all workers, MB", "connections": "connections of PostgreSQL"}
+    names |= {"p99_ms": "p99, ms", "per_second": "requests a second"}
+    first, last = found["quarters"]["first"], found["quarters"]["last"]
+    rows = (
+        [label, number(first[key]), number(last[key]), f"{last[key] / max(first[key], 1e-9):.2f}"]
+        for key, label in names.items()
+    )
+    yield from markdown(["median", "first quarter", "last quarter", "ratio"], rows)
+    yield ""
+    samples = found["samples"]
+    yield (
+        f"For {samples[-1]['minute']:.0f} minutes, {found['rate']:.0f} requests a second of "
+        f"{found['capacity']:.0f} that it could. Failed: {_failures(samples)}."
+    )
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
