@@ -10,7 +10,6 @@ is so for both.
 from __future__ import annotations
 
 import dataclasses
-import random
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from typing import Any
 from benchmarks.load import generator, measuring, results, service, tables, world
 from benchmarks.load.generator import Load, Request
 from benchmarks.load.measuring import Figure
+from benchmarks.load.mixes import MIXES, mixed
 from benchmarks.load.results import Options, Recording, say
 from benchmarks.load.service import Serving
 from benchmarks.load.world import Person
@@ -32,14 +32,6 @@ CLIENTS, ALL_CLIENTS = (1, 8, 32), (1, 2, 4, 8, 16, 32, 64, 128)
 WORKERS, ALL_WORKERS = (2,), (1, 2, 4)
 PEOPLE, DIAGRAMS, CALLS = 400, 20, 200_000
 ENGINES = ("sqlite", "postgresql")
-# Of each kind so many in a hundred requests.
-MIXES = {
-    "reading": {"reads": 70, "lists": 20, "searches": 5, "saves": 5},
-    "mixed": {"reads": 45, "lists": 15, "saves": 25, "usages": 15},
-    "writing": {"creations": 40, "saves": 40, "usages": 20},
-    "recording of usage": {"usages": 100},
-    "saves beside a report": {"saves": 100},
-}
 # While the others send theirs, one client more asks for a report again and again.
 REPORTED = "saves beside a report"
 
@@ -73,8 +65,8 @@ def main() -> None:
 def measured(servers: Servers, workers: int, options: Options) -> Iterator[dict[str, Any]]:
     with ExitStack() as closing:
         found = {name: closing.enter_context(contender(servers, name, workers)) for name in ENGINES}
-        for mix, shares in MIXES.items():
-            requests = {name: mixed(one.folk, shares) for name, one in found.items()}
+        for mix in MIXES:
+            requests = {name: mixed(one.folk, mix) for name, one in found.items()}
             for clients in ALL_CLIENTS if options.full else CLIENTS:
                 row: dict[str, Any] = {"mix": mix, "workers": workers, "clients": clients}
                 yield row | compared(mix, found, requests, clients, options)
@@ -147,13 +139,6 @@ def contender(servers: Servers, engine: str, workers: int) -> Iterator[Contender
             (administrator,) = world.people(settings, 1, 0, role="admin")
             database_id = None if engine == "sqlite" else servers.postgres_id
             yield Contender(found, database_id, folk, administrator)
-
-
-def mixed(folk: Sequence[Person], shares: dict[str, int]) -> list[Request]:
-    chance = random.Random(7)  # noqa: S311 - no secret
-    kinds = {name: getattr(world, name)(folk) for name in shares}
-    names = chance.choices(list(shares), list(shares.values()), k=4_000)
-    return [chance.choice(kinds[name]) for name in names]
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from benchmarks.load import containers
 from benchmarks.load.generator import Request
@@ -40,6 +41,19 @@ SELECT = (
 DIAGRAMS = 100
 
 
+@dataclass(frozen=True)
+class Transactions:
+    """What pgbench did, without the time for connecting."""
+
+    per_second: float
+    # Ascending.
+    took_ms: Sequence[float]
+
+    def latencies(self) -> dict[str, float]:
+        shares = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
+        return {name: percentile(self.took_ms, share) for name, share in shares.items()}
+
+
 def inserting(servers: Servers, creation: Request, *, clients: int, seconds: int) -> Figure:
     """Of the row that a request of `world.creations` makes."""
     body = json.loads(creation.body)
@@ -49,39 +63,49 @@ def inserting(servers: Servers, creation: Request, *, clients: int, seconds: int
 
 def selecting(servers: Servers, folk: Sequence[Person], *, clients: int, seconds: int) -> Figure:
     """Of single diagrams, as their owner reads them."""
-    statements = [SELECT.format(id=one.diagrams[0], owner=one.id) for one in folk[:DIAGRAMS]]
-    return _measured(servers, statements, clients, seconds)
+    return _measured(servers, reads(folk), clients, seconds)
+
+
+def reads(folk: Sequence[Person]) -> list[str]:
+    """Statements, each of which reads a diagram of another person."""
+    return [SELECT.format(id=one.diagrams[0], owner=one.id) for one in folk[:DIAGRAMS]]
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """Of ascending numbers, the least that `share` of them don't exceed."""
-    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    """Of ascending numbers, the least that `share` of them don't exceed; 0 without any."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
 
 
-def _measured(servers: Servers, statements: Sequence[str], clients: int, seconds: int) -> Figure:
-    before = containers.cpu_s(servers.postgres_id)
+def pgbench(
+    servers: Servers, statements: Sequence[str], clients: int, seconds: int, host: str = "127.0.0.1"
+) -> Transactions:
+    """Runs it in the container of the server. Raises CommandFailed."""
     said = containers.run(
         servers.postgres_id,
         ["bash", "-c", SCRIPT, "pgbench", str(clients), str(seconds), *statements],
         {
             "PGDATABASE": "mindgraph",
-            "PGHOST": "127.0.0.1",
+            "PGHOST": host,
             "PGPASSWORD": servers.app_password,
             "PGUSER": "mindgraph_user",
         },
     )
-    used_s = containers.cpu_s(servers.postgres_id) - before
     per_second, *took_us = said.split()
-    took_ms = sorted(int(one) / 1e3 for one in took_us)
+    return Transactions(float(per_second), sorted(int(one) / 1e3 for one in took_us))
+
+
+def _measured(servers: Servers, statements: Sequence[str], clients: int, seconds: int) -> Figure:
+    before = containers.cpu_s(servers.postgres_id)
+    done = pgbench(servers, statements, clients, seconds)
+    used_s = containers.cpu_s(servers.postgres_id) - before
     return Figure(
-        per_second=float(per_second),
+        **done.latencies(),
+        per_second=done.per_second,
         # The generator's is in it: both run in the container.
-        cpu_ms=used_s / max(len(took_ms), 1) * 1e3,
-        p50_ms=percentile(took_ms, 0.5),
-        p95_ms=percentile(took_ms, 0.95),
-        p99_ms=percentile(took_ms, 0.99),
+        cpu_ms=used_s / max(len(done.took_ms), 1) * 1e3,
         generator_cores=0.0,
         database_cores=used_s / seconds,
+        failed={},
     )
 
 
