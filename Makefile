@@ -102,7 +102,7 @@ bench: venv build ## the main requests beside their limits, and SQLite beside Po
 	@.venv/bin/python -m benchmarks.load.engines
 	@.venv/bin/python -m benchmarks.load.report
 
-bench-full: venv build ## the same with more clients, and overload, pooling, growth and a soak (two hours)
+bench-full: venv build ## the same with more clients, and overload, pooling, growth and a soak (an hour and a half)
 	@.venv/bin/python -m benchmarks.load.limits --seconds 8 --rounds 5
 	@.venv/bin/python -m benchmarks.load.engines --full
 	@.venv/bin/python -m benchmarks.load.overload

@@ -27,9 +27,10 @@ class Place:
 
 
 @contextmanager
-def filled(people: int, diagrams: int) -> Iterator[Place]:
-    """With so many people, who have so many diagrams each, for the block."""
-    with measuring.servers() as servers, tempfile.TemporaryDirectory() as folder:
+def filled(people: int, diagrams: int, options: str = measuring.OPTIONS) -> Iterator[Place]:
+    """With so many people, who have so many diagrams each, and a PostgreSQL with these options, for
+    the block."""
+    with measuring.servers(options) as servers, tempfile.TemporaryDirectory() as folder:
         settings = service.settings_for(
             servers, "mindgraph", data_dir=Path(folder), web_workers=WORKERS
         )

@@ -135,6 +135,9 @@ def growth(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     for row in found:
         head += [f"{row['diagrams']:,} diagrams of others: p50, ms", "p95, ms", "p50, ratio"]
     yield from markdown(head, (_growth_row(found, name) for name in REQUESTS))
+    yield ""
+    asked = (one for row in found for one in row["requests"].values())
+    yield f"Failed: {_failures(asked)}."
 
 
 def _growth_row(found: Sequence[dict[str, Any]], name: str) -> list[str]:
