@@ -1,4 +1,4 @@
-"""PgBouncer as production has it, but for its mode, and without TLS, as the server of benchmarks."""
+"""PgBouncer as production has it, but for its mode and without TLS."""
 
 from __future__ import annotations
 
