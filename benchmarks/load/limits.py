@@ -129,38 +129,46 @@ def one_answer(found: Serving, person: Person) -> str:
 
 
 def measured(place: Place, seconds: int) -> Iterator[tuple[str, Figure]]:
-    database_id = place.servers.postgres_id
-
-    def measure(found: Serving, requests: Sequence[Request], warm_up_s: int = 1) -> Figure:
-        return measuring.measure(
-            found,
-            requests,
-            clients=CLIENTS,
-            seconds=seconds,
-            warm_up_s=warm_up_s,
-            database_id=database_id,
-        )
-
     with service.peer("framework", place.settings, place.answer) as found:
-        yield FRAMEWORK, measure(found, [Request("GET", "/answer")])
+        yield FRAMEWORK, measure(place, found, [Request("GET", "/answer")], seconds)
     with service.serving(place.settings) as found:
         for name, kind in KINDS.items():
-            requests = kind.requests(place.folk)
-            prepare(found, place.settings, kind, requests)
-            figure = measure(found, requests, warm_up_s=0)
-            if kind.uncopied and figure.per_second * seconds > len(requests):
-                raise TooFewDiagrams(f"{len(requests)} are too few for {seconds} s")
-            yield name, figure
+            yield name, measure_kind(place, found, kind, seconds)
     creations = world.creations(place.folk)
-    bodies = [Request("POST", "/bare", (), one.body) for one in creations]
     with service.peer("inserting", place.settings) as found:
-        yield INSERTING, measure(found, bodies)
+        bodies = [Request("POST", "/bare", (), one.body) for one in creations]
+        yield INSERTING, measure(place, found, bodies, seconds)
     with service.peer("selecting", place.settings) as found:
-        paths = [f"/bare/{one.diagrams[0]}" for one in place.folk]
-        yield SELECTING, measure(found, [Request("GET", path) for path in paths])
+        keys = [Request("GET", f"/bare/{one.diagrams[0]}") for one in place.folk]
+        yield SELECTING, measure(place, found, keys, seconds)
     load = {"clients": CLIENTS, "seconds": seconds}
     yield INSERT, floors.inserting(place.servers, creations[0], **load)
     yield SELECT, floors.selecting(place.servers, place.folk, **load)
+
+
+def measure(
+    place: Place, found: Serving, requests: Sequence[Request], seconds: int, warm_up_s: int = 1
+) -> Figure:
+    return measuring.measure(
+        found,
+        requests,
+        clients=CLIENTS,
+        seconds=seconds,
+        warm_up_s=warm_up_s,
+        database_id=place.servers.postgres_id,
+    )
+
+
+def measure_kind(place: Place, found: Serving, kind: Kind, seconds: int) -> Figure:
+    """Raises TooFewDiagrams."""
+    requests = kind.requests(place.folk)
+    prepare(found, place.settings, kind, requests)
+    figure = measure(place, found, requests, seconds, warm_up_s=0)
+    if kind.uncopied and figure.per_second * seconds > len(requests):
+        raise TooFewDiagrams(
+            f"{len(requests)} diagrams are too few for {seconds} s; measure for fewer seconds"
+        )
+    return figure
 
 
 def prepare(found: Serving, settings: Settings, kind: Kind, requests: Sequence[Request]) -> None:

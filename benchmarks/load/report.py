@@ -69,7 +69,9 @@ def section(name: str, found: dict[str, Any], drawn: list[Path]) -> str:
 def source(found: dict[str, Any]) -> str:
     """Where the figures come from, in words."""
     machine, load, servers = found["machine"], found["load_average"], found["servers"]
-    parameters = ", ".join(f"{name}: {value}" for name, value in found["parameters"].items())
+    # Without what was not asked for.
+    given = {name: value for name, value in found["parameters"].items() if value}
+    parameters = ", ".join(f"{name}: {value}" for name, value in given.items())
     commit = found["commit"]["id"][:10] + (", with changes" if found["commit"]["dirty"] else "")
     names = {"postgresql": "PostgreSQL", "redis": "Redis", "qdrant": "Qdrant"}
     versions = [f"{names.get(name, name)} {version}" for name, version in servers.items()]

@@ -66,7 +66,7 @@ def result(figures: Any) -> dict[str, Any]:
         "load_average": {"begin": 0.1, "end": 2.5},
         "packages": {"fastapi": "1"},
         "servers": {"postgresql": "17.1"},
-        "parameters": {"seconds": 4, "rounds": 3},
+        "parameters": {"seconds": 4, "rounds": 3, "full": False},
         "figures": figures,
     }
 
