@@ -23,8 +23,9 @@ REQUESTS = (
 
 
 def limits(found: dict[str, Any]) -> Iterator[str]:
-    head = ["request", "a second", "spread", "processor time, ms", "p50, ms", "p95, ms", "p99, ms"]
-    yield from markdown([*head, "beside", "share of it"], _limit_rows(found))
+    head = ["request", "a second", "spread", "processor time, ms", "of the database, ms"]
+    head += ["p50, ms", "p95, ms", "p99, ms", "beside", "share of it"]
+    yield from markdown(head, _limit_rows(found))
     medians = [one["median"] for one in found.values()]
     busiest = max(one["generator_cores"] for one in medians)
     yield ""
@@ -43,6 +44,7 @@ def _limit_rows(found: dict[str, Any]) -> Iterator[list[str]]:
             number(middle["per_second"]),
             f"{number(min(rates))} to {number(max(rates))}",
             f"{middle['cpu_ms']:.2f}",
+            f"{_database_ms(middle):.2f}",
             *(f"{middle[key]:.1f}" for key in ("p50_ms", "p95_ms", "p99_ms")),
             one["beside"],
             share,
@@ -83,8 +85,10 @@ def _use_row(row: dict[str, Any]) -> list[str]:
     cells = [row["mix"], str(row["workers"])]
     for name in ENGINES:
         one = row["engines"][name]["median"]
-        cpu_ms = one["cpu_ms"] + one["database_cores"] * 1e3 / max(one["per_second"], 0.01)
-        cells += [f"{cpu_ms:.1f}", f"{one['memory_mb'] + one['database_memory_mb']:.0f}"]
+        cells += [
+            f"{one['cpu_ms'] + _database_ms(one):.1f}",
+            f"{one['memory_mb'] + one['database_memory_mb']:.0f}",
+        ]
     return cells
 
 
@@ -165,6 +169,11 @@ def soak(found: dict[str, Any]) -> Iterator[str]:
         f"For {samples[-1]['minute']:.0f} minutes, {found['rate']:.0f} requests a second of "
         f"{found['capacity']:.0f} that it could. Failed: {_failures(samples)}."
     )
+
+
+def _database_ms(figure: dict[str, Any]) -> float:
+    """Processor time of the database a request."""
+    return float(figure["database_cores"] * 1e3 / max(figure["per_second"], 0.01))
 
 
 def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:

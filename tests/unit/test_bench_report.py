@@ -73,8 +73,8 @@ def result(figures: Any) -> dict[str, Any]:
 
 def test_a_table_has_shares_of_the_limit_and_the_spread_of_the_rounds() -> None:
     assert list(tables.limits(limits()))[2:] == [
-        "| the limit | 1,000 | 1,000 to 1,000 | 2.00 | 4.0 | 8.0 | 16.0 |  |  |",
-        "| read | 250 | 200 to 300 | 2.00 | 4.0 | 8.0 | 16.0 | the limit | 0.25 |",
+        "| the limit | 1,000 | 1,000 to 1,000 | 2.00 | 0.50 | 4.0 | 8.0 | 16.0 |  |  |",
+        "| read | 250 | 200 to 300 | 2.00 | 2.00 | 4.0 | 8.0 | 16.0 | the limit | 0.25 |",
         "",
         "The generator took 0.10 of a core at the most. Failed: 503: 2.",
     ]
