@@ -96,10 +96,23 @@ build-all: export COMPOSE_FILE := compose.yaml:compose.prod.yaml
 build-all: export COMPOSE_PROFILES := metrics
 build-all: build ## build the images of this checkout, and those that only production has
 
-.PHONY: bench bench-start bench-usage bench-import bench-knowledge bench-restore
-bench: venv build ## the main requests beside their limits, and SQLite beside PostgreSQL (under ten minutes)
+.PHONY: bench bench-full bench-report bench-start bench-usage bench-import bench-knowledge bench-restore
+bench: venv build ## the main requests beside their limits, and SQLite beside PostgreSQL (about ten minutes)
 	@.venv/bin/python -m benchmarks.load.limits
 	@.venv/bin/python -m benchmarks.load.engines
+	@.venv/bin/python -m benchmarks.load.report
+
+bench-full: venv build ## the same with more clients, and overload, pooling, growth and a soak (an hour and a half)
+	@.venv/bin/python -m benchmarks.load.limits --seconds 8 --rounds 5
+	@.venv/bin/python -m benchmarks.load.engines --full
+	@.venv/bin/python -m benchmarks.load.overload
+	@.venv/bin/python -m benchmarks.load.pooling
+	@.venv/bin/python -m benchmarks.load.growth
+	@.venv/bin/python -m benchmarks.load.soak
+	@.venv/bin/python -m benchmarks.load.report
+
+bench-report: venv ## write the figures of the last benchmarks into docs/performance.md, and draw their plots
+	@.venv/bin/python -m benchmarks.load.report
 
 bench-start: venv build ## how long the stack takes to start, beside the bare servers
 	@.venv/bin/python -m benchmarks.start_times

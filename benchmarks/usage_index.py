@@ -10,11 +10,8 @@ every figure is a median of rounds in which all kinds take their turn.
 from __future__ import annotations
 
 import functools
-import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,6 +30,7 @@ from app.usage import service
 from app.usage.schemas import StatisticsAsked
 from app.users import service as users
 from app.users.schemas import UserOut
+from benchmarks import images
 from tests import databases
 from tests.people import ROOT
 from tests.servers import Run, Servers, this_process
@@ -124,12 +122,7 @@ def main() -> None:
 
 @contextmanager
 def server() -> Iterator[Servers]:
-    if "MINDGRAPH_TEST_IMAGES" not in os.environ:
-        shown = subprocess.run(
-            ["docker", "compose", "config", "--format", "json"], check=True, capture_output=True
-        )
-        image = json.loads(shown.stdout)["services"]["postgres"]["image"]
-        os.environ["MINDGRAPH_TEST_IMAGES"] = image.removesuffix("-postgres")
+    images.ensure_named()
     folder = Path(tempfile.mkdtemp(prefix="mindgraph-bench-"))
     run = Run(folder, this_process())
     try:

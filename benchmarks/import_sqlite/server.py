@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import os
 import secrets
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +15,7 @@ import docker
 import psycopg2
 from psycopg2 import extensions
 
+from benchmarks import images
 from tests import databases
 from tests.servers import HOST, Run, Servers, this_process
 
@@ -97,12 +95,7 @@ class Server:
 @contextmanager
 def started() -> Iterator[Server]:
     """A server of this checkout's image, in memory, for the block."""
-    if "MINDGRAPH_TEST_IMAGES" not in os.environ:
-        shown = subprocess.run(
-            ["docker", "compose", "config", "--format", "json"], check=True, capture_output=True
-        )
-        image = json.loads(shown.stdout)["services"]["postgres"]["image"]
-        os.environ["MINDGRAPH_TEST_IMAGES"] = image.removesuffix("-postgres")
+    images.ensure_named()
     folder = Path(tempfile.mkdtemp(prefix="mindgraph-bench-"))
     run = Run(folder, this_process())
     try:

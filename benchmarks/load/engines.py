@@ -1,6 +1,6 @@
 """SQLite against PostgreSQL: the same service, the same people, the same requests.
 
-Run it from the checkout, after `make build`: .venv/bin/python -m benchmarks.load.engines [SECONDS]
+Run it from the checkout, after `make build`: .venv/bin/python -m benchmarks.load.engines [--full]
 
 Both write safely: what is acknowledged survives a crash of the machine. For each mix and number of
 clients the engines are measured right after each other, so that a machine that is busy with others
@@ -10,76 +10,122 @@ is so for both.
 from __future__ import annotations
 
 import dataclasses
-import random
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from benchmarks.load import generator, measuring, service, world
-from benchmarks.load.generator import Request
-from benchmarks.load.measuring import Figure, say
+from benchmarks.load import generator, measuring, results, service, tables, world
+from benchmarks.load.generator import Load, Request
+from benchmarks.load.measuring import Figure
+from benchmarks.load.mixes import MIXES, mixed
+from benchmarks.load.results import Options, Recording, say
 from benchmarks.load.service import Serving
 from benchmarks.load.world import Person
 from tests.servers import Servers
 
 SECONDS = 5
-CLIENTS = (1, 8, 32, 128)
-WORKERS = (1, 2)
-PEOPLE, DIAGRAMS = 400, 20
+CLIENTS, ALL_CLIENTS = (1, 8, 32), (1, 2, 4, 8, 16, 32, 64, 128)
+WORKERS, ALL_WORKERS = (2,), (1, 2, 4)
+PEOPLE, DIAGRAMS, CALLS = 400, 20, 200_000
 ENGINES = ("sqlite", "postgresql")
-# Of each kind so many in a hundred requests.
-MIXES = {
-    "reading": {"reads": 70, "lists": 20, "searches": 5, "saves": 5},
-    "mixed": {"reads": 45, "lists": 15, "saves": 25, "usages": 15},
-    "writing": {"creations": 40, "saves": 40, "usages": 20},
-}
+# While the others send theirs, one client more asks for a report again and again.
+REPORTED = "saves beside a report"
 
 
-@dataclasses.dataclass(frozen=True)
-class Row:
-    mix: str
-    workers: int
-    clients: int
-    # By the engine.
-    figures: dict[str, Figure]
+@dataclass(frozen=True)
+class Contender:
+    """The service with one of the engines, and who uses it."""
+
+    serving: Serving
+    # The database's container; None where it is a file.
+    database_id: str | None
+    folk: Sequence[Person]
+    administrator: Person
 
 
 def main() -> None:
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else SECONDS
-    say(f"generator: {generator.ensure()}; {seconds} s each after a warm-up")
-    rows = []
-    for workers in WORKERS:
+    options = results.options(__doc__, seconds=SECONDS)
+    recording = Recording("engines", dataclasses.asdict(options))
+    say(f"generator: {generator.ensure()}; {options.seconds} s each after a warm-up")
+    rows: list[dict[str, Any]] = []
+    for workers in ALL_WORKERS if options.full else WORKERS:
         with measuring.servers() as servers:
-            rows += list(measured(servers, workers, seconds))
-    for line in table(rows):
+            recording.meet(servers)
+            rows += list(measured(servers, workers, options))
+            # What is there counts, should a later part fail.
+            recording.keep(rows)
+    for line in tables.engines(rows):
         say(line)
-    measuring.keep("engines", [dataclasses.asdict(row) for row in rows])
 
 
-def measured(servers: Servers, workers: int, seconds: int) -> Iterator[Row]:
+def measured(servers: Servers, workers: int, options: Options) -> Iterator[dict[str, Any]]:
     with ExitStack() as closing:
-        found = {
-            name: closing.enter_context(full_service(servers, name, workers)) for name in ENGINES
-        }
-        for mix, shares in MIXES.items():
-            requests = {name: mixed(folk, shares) for name, (_, folk) in found.items()}
-            for clients in CLIENTS:
-                figures = {
-                    name: measuring.measure(
-                        serving, requests[name], clients=clients, seconds=seconds
-                    )
-                    for name, (serving, _) in found.items()
-                }
-                yield Row(mix, workers, clients, figures)
+        found = {name: closing.enter_context(contender(servers, name, workers)) for name in ENGINES}
+        for mix in MIXES:
+            requests = {name: mixed(one.folk, mix) for name, one in found.items()}
+            for clients in ALL_CLIENTS if options.full else CLIENTS:
+                row: dict[str, Any] = {"mix": mix, "workers": workers, "clients": clients}
+                yield row | compared(mix, found, requests, clients, options)
                 say(f"{mix}, {workers} workers, {clients} clients")
 
 
+def compared(
+    mix: str,
+    found: dict[str, Contender],
+    requests: dict[str, list[Request]],
+    clients: int,
+    options: Options,
+) -> dict[str, Any]:
+    """The engines' figures, and those of the reports where there are any."""
+    figures: dict[str, list[Figure]] = {name: [] for name in found}
+    reports: dict[str, list[dict[str, Any]]] = {name: [] for name in found}
+    for _ in range(options.rounds):
+        for name, one in found.items():
+            if mix == REPORTED:
+                figure, report = beside_report(one, requests[name], clients, options.seconds)
+                reports[name].append(dataclasses.asdict(report))
+            else:
+                figure = measure(one, requests[name], clients, options.seconds)
+            figures[name].append(figure)
+    return {
+        "engines": {name: measuring.kept(rounds) for name, rounds in figures.items()},
+        "reports": {name: rounds for name, rounds in reports.items() if rounds},
+    }
+
+
+def measure(
+    contender: Contender, requests: Sequence[Request], clients: int, seconds: int
+) -> Figure:
+    return measuring.measure(
+        contender.serving,
+        requests,
+        clients=clients,
+        seconds=seconds,
+        database_id=contender.database_id,
+    )
+
+
+def beside_report(
+    contender: Contender, requests: Sequence[Request], clients: int, seconds: int
+) -> tuple[Figure, Load]:
+    report = [world.report(contender.administrator)]
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(
+            generator.run,
+            contender.serving.port,
+            report,
+            clients=1,
+            seconds=measuring.WARM_UP_S + seconds,
+        )
+        return measure(contender, requests, clients, seconds), asking.result()
+
+
 @contextmanager
-def full_service(
-    servers: Servers, engine: str, workers: int
-) -> Iterator[tuple[Serving, list[Person]]]:
+def contender(servers: Servers, engine: str, workers: int) -> Iterator[Contender]:
     with tempfile.TemporaryDirectory(prefix="mindgraph-bench-") as folder:
         place: str | Path = Path(folder) if engine == "sqlite" else "mindgraph"
         # Each with a part of Redis of its own.
@@ -88,30 +134,11 @@ def full_service(
             servers, place, data_dir=Path(folder), web_workers=workers, redis_db=number
         )
         with service.serving(settings) as found:
-            yield found, world.people(settings, PEOPLE, DIAGRAMS)
-
-
-def mixed(folk: Sequence[Person], shares: dict[str, int]) -> list[Request]:
-    chance = random.Random(7)  # noqa: S311 - no secret
-    kinds = {name: getattr(world, name)(folk) for name in shares}
-    names = chance.choices(list(shares), list(shares.values()), k=4_000)
-    return [chance.choice(kinds[name]) for name in names]
-
-
-def table(rows: Sequence[Row]) -> Iterator[str]:
-    head = "requests | workers | clients"
-    each = " | ".join(f"{name}: a second | p50, ms | p99, ms | failed" for name in ENGINES)
-    yield f"| {head} | {each} | PostgreSQL / SQLite |"
-    yield "| --- " * (4 + 4 * len(ENGINES)) + "|"
-    for row in rows:
-        cells = []
-        for name in ENGINES:
-            one = row.figures[name]
-            cells += [f"{one.per_second:.0f}", f"{one.p50_ms:.0f}", f"{one.p99_ms:.0f}"]
-            cells += [f"{one.failed}"]
-        slow, fast = (row.figures[name].per_second for name in ENGINES)
-        cells.append(f"{fast / max(slow, 0.01):.2f}")
-        yield f"| {row.mix} | {row.workers} | {row.clients} | {' | '.join(cells)} |"
+            folk = world.people(settings, PEOPLE, DIAGRAMS)
+            world.use_models(settings, folk, CALLS)
+            (administrator,) = world.people(settings, 1, 0, role="admin")
+            database_id = None if engine == "sqlite" else servers.postgres_id
+            yield Contender(found, database_id, folk, administrator)
 
 
 if __name__ == "__main__":

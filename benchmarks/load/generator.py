@@ -47,8 +47,8 @@ class Load:
     seconds: float
     # Answers by their status.
     statuses: dict[str, int]
-    # Connections refused or broken, and answers that took too long.
-    unanswered: int
+    # By what came instead of an answer: connections refused or broken, and patience at its end.
+    unanswered: dict[str, int]
     p50_ms: float
     p95_ms: float
     p99_ms: float
@@ -65,7 +65,7 @@ class Load:
     def failed(self) -> dict[str, int]:
         """Answers that did not, by their status."""
         found = {status: n for status, n in self.statuses.items() if status[0] != "2"}
-        return found | ({"none": self.unanswered} if self.unanswered else {})
+        return found | {why: n for why, n in self.unanswered.items() if n}
 
 
 def ensure() -> str:
@@ -81,17 +81,24 @@ def ensure() -> str:
 
 
 def run(
-    port: int, requests: Sequence[Request], *, clients: int, seconds: float, threads: int = 1
+    port: int,
+    requests: Sequence[Request],
+    *,
+    clients: int,
+    seconds: float,
+    pause_ms: float = 0,
 ) -> Load:
-    """Clients that each send the next request when they have the answer to the last."""
+    """Clients that each send the next request when they have the answer to the last, and after a
+    pause of random length, `pause_ms` in the mean."""
     with tempfile.NamedTemporaryFile() as file:
         for request in requests:
             sent = request.sent()
             file.write(b"%d\n%s" % (len(sent), sent))
         file.flush()
-        command = ["wrk", f"--threads={min(threads, clients)}", f"--connections={clients}"]
+        command = ["wrk", "--threads=1", f"--connections={clients}"]
         command += [f"--duration={seconds:.0f}s", f"--timeout={PATIENCE_S}s"]
         command += [f"--script={SCRIPT}", f"http://127.0.0.1:{port}", "--", file.name]
+        command += [f"{pause_ms:.3f}"]
         before = _children_cpu_s()
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         used = _children_cpu_s() - before

@@ -1,5 +1,5 @@
 -- Sends prepared requests, each thread from another place in the list, and counts the answers.
--- usage: wrk ... -s replay.lua URL -- FILE
+-- usage: wrk ... -s replay.lua URL -- FILE [PAUSE_MS]
 -- FILE has for each request its length in bytes, a line end, and the request as it is sent.
 
 local threads = {}
@@ -19,6 +19,13 @@ function init(arguments)
   end
   file:close()
   at = (number * 7919) % #requests
+  local mean = tonumber(arguments[2] or 0)
+  if mean > 0 then
+    -- As people come who don't know of each other. wrk looks once for this function.
+    function delay()
+      return math.floor(-mean * math.log(1 - math.random()))
+    end
+  end
 end
 
 function request()
@@ -43,10 +50,11 @@ function done(summary, latency)
   end
   local errors = summary.errors
   io.write(string.format(
-    '\n{"requests": %d, "seconds": %.6f, "statuses": {%s}, "unanswered": %d,'
+    '\n{"requests": %d, "seconds": %.6f, "statuses": {%s},'
+      .. ' "unanswered": {"refused": %d, "broken": %d, "too late": %d},'
       .. ' "p50_ms": %.3f, "p95_ms": %.3f, "p99_ms": %.3f, "longest_ms": %.3f}\n',
     summary.requests, summary.duration / 1e6, table.concat(parts, ", "),
-    errors.connect + errors.read + errors.write + errors.timeout,
+    errors.connect, errors.read + errors.write, errors.timeout,
     latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3,
     latency.max / 1e3))
 end

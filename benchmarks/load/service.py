@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,14 @@ class Serving:
                 times = one.cpu_times()
                 used += times.user + times.system
         return used
+
+    def memory_mb(self) -> float:
+        """Of all of its processes; what they share counts once."""
+        used = 0
+        for one in self.family():
+            with suppress(psutil.NoSuchProcess):
+                used += one.memory_full_info().pss
+        return used / 2**20
 
 
 def settings_for(servers: Servers, place: str | Path, **changes: Any) -> Settings:
@@ -129,8 +138,6 @@ def _wait(process: subprocess.Popen[bytes], url: str, log: Any) -> None:
 
 
 def _free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])

@@ -22,6 +22,7 @@ from app.db.session import Database
 from app.diagrams import indexing
 from app.diagrams.models import Diagram, DiagramText
 from app.settings import Settings
+from app.usage.models import TokenUsage
 from app.users.models import User
 from benchmarks.load.generator import Request
 
@@ -75,14 +76,16 @@ def spec(chance: random.Random, nodes: int = NODES) -> dict[str, Any]:
     return {"topic": texts[0], "children": [{"text": text} for text in texts[1:]]}
 
 
-def people(settings: Settings, count: int, diagrams: int, seed: int = 1) -> list[Person]:
+def people(
+    settings: Settings, count: int, diagrams: int, seed: int = 1, role: str = "user"
+) -> list[Person]:
     """People who register and save: each with `diagrams` diagrams, of which some ids are kept."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     database = Database(engines.build(settings, name="bench", threads=1))
     redis = clients.build(settings)
     try:
         with database.begin() as session:
-            ids = _register(session, count)
+            ids = _register(session, count, role)
         found: dict[int, list[str]] = {one: [] for one in ids}
         rows = _rows(chance, [one for one in ids for _ in range(diagrams)])
         for batch in _batches(rows, BATCH):
@@ -100,14 +103,55 @@ def people(settings: Settings, count: int, diagrams: int, seed: int = 1) -> list
         database.close()
 
 
-def _register(session: Session, count: int) -> list[int]:
+def use_models(settings: Settings, folk: Sequence[Person], rows: int, seed: int = 4) -> None:
+    """Stores calls of models over the last year, in the order of their time."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    began, step = clock.now() - timedelta(days=365), timedelta(days=365) / rows
+    database = Database(engines.build(settings, name="bench", threads=1))
+    calls = (_call(chance, folk, began + number * step) for number in range(rows))
+    try:
+        for batch in _batches(calls, BATCH):
+            with database.begin() as session:
+                session.execute(insert(TokenUsage), batch)
+    finally:
+        database.close()
+
+
+def _call(chance: random.Random, folk: Sequence[Person], moment: datetime) -> dict[str, Any]:
+    asked, answered = chance.randrange(4_000), chance.randrange(900)
+    return {
+        "event_id": str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+        "user_id": chance.choice(folk).id,
+        "organization_id": 1,
+        "model_provider": "bench",
+        "model_name": f"model-{chance.randrange(10)}",
+        "input_tokens": asked,
+        "output_tokens": answered,
+        "total_tokens": asked + answered,
+        "total_cost": 0.001,
+        "request_type": "diagram_generation",
+        "created_at": moment,
+    }
+
+
+def forget_copies(settings: Settings) -> None:
+    """So that each diagram is read from the database when it is asked for next."""
+    redis = clients.build(settings)
+    try:
+        for key in redis.scan_iter("diagrams:*", count=1_000):
+            redis.delete(key)
+    finally:
+        redis.close()
+
+
+def _register(session: Session, count: int, role: str) -> list[int]:
     now = clock.now()
     rows = [
         {
             "login": f"{uuid.uuid4().hex}@bench.org",
             "password_hash": "none",
             "organization_id": 1,
-            "role": "user",
+            "role": role,
             "created_at": now,
         }
         for _ in range(count)
@@ -168,16 +212,22 @@ def _batches(rows: Iterator[Any], size: int) -> Iterator[list[Any]]:
 # Requests
 
 
-def reads(folk: Sequence[Person]) -> list[Request]:
+def reads(folk: Sequence[Person], each: int = 10) -> list[Request]:
     return [
-        Request("GET", f"/api/diagrams/{diagram}", one.headers())
+        Request("GET", f"/api/diagrams/{one.diagrams[at]}", one.headers())
+        for at in range(each)
         for one in folk
-        for diagram in one.diagrams[:10]
+        if at < len(one.diagrams)
     ]
 
 
 def lists(folk: Sequence[Person]) -> list[Request]:
     return [Request("GET", "/api/diagrams?limit=20", one.headers()) for one in folk]
+
+
+def filtered_lists(folk: Sequence[Person]) -> list[Request]:
+    """Of such pages no copies are kept."""
+    return [Request("GET", "/api/diagrams?limit=20&language=zh", one.headers()) for one in folk]
 
 
 def searches(folk: Sequence[Person]) -> list[Request]:
@@ -212,3 +262,11 @@ def usages(folk: Sequence[Person]) -> list[Request]:
 def body(chance: random.Random) -> bytes:
     made = {"title": " ".join(chance.choices(WORDS, k=4)), "diagram_type": "mind_map"}
     return json.dumps(made | {"spec": spec(chance)}).encode()
+
+
+def report(person: Person) -> Request:
+    """A year of everybody's usage, for an administrator."""
+    last = clock.now().date()
+    period = f"from={last - timedelta(days=365)}&to={last}"
+    path = f"/api/usage/statistics?{period}&scope=everybody&group_by=day,model"
+    return Request("GET", path, person.headers())
