@@ -3,7 +3,7 @@
 It takes the shortcut where it can, and else goes the long way in a thread.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -125,13 +125,30 @@ def counted_for(address: str, user_id: int, rule: Rule | None) -> list[tuple[Rul
 
 
 async def by_shortcut(
-    request: Request, token: str, user_id: int, rule: Rule | None = None, also: Sequence[str] = ()
+    request: Request,
+    token: str | None,
+    rule: Rule | None = None,
+    also: Callable[[int], str] | None = None,
 ) -> Passed | None:
-    """`shortcut.find` for a request; its answer tells how the limits stand. Raises RateLimited."""
+    """`shortcut.find` for a request; its answer tells how the limits stand.
+
+    Args:
+        request: what is asked.
+        token: of the session, as it was sent.
+        rule: a limit besides those of everything.
+        also: makes the key of the copy that must be there as well, by the user's id.
+
+    Raises:
+        RateLimited.
+    """
+    user_id = sessions.user_of(token or "")
+    if token is None or user_id is None:
+        return None
     settings: Settings = request.app.state.settings
     counted = counted_for(address_of(request), user_id, rule) if settings.rate_limits else []
+    copies = [also(user_id)] if also else []
     glances: Glances = request.app.state.glances
-    passed = await shortcut.find(glances, settings, token, user_id, counted, also)
+    passed = await shortcut.find(glances, settings, token, user_id, counted, copies)
     if passed is not None:
         limiting.note(request, passed.standing)
     return passed
@@ -154,9 +171,8 @@ def allow(scope: Scope | None = None, rule: Rule | None = None) -> Callable[...,
         credentials: Annotated[Credentials, Depends(get_credentials)],
         address: AddressOf,
     ) -> Caller:
-        token = credentials.token or ""
-        user_id = None if credentials.key is not None else sessions.user_of(token)
-        passed = await by_shortcut(request, token, user_id, rule) if user_id is not None else None
+        token = None if credentials.key is not None else credentials.token
+        passed = await by_shortcut(request, token, rule)
         if passed is not None:
             return Caller(passed.account, address)
         return await run_in_threadpool(go_long_way, request, credentials, address)

@@ -38,16 +38,6 @@ class Glances:
         self._cache = cache
         self._breaker = Breaker(RedisError, rest_s=REST_S)
 
-    async def copy(self, key: str) -> bytes | None:
-        """The content of the copy that `Cache.read` would find under the key."""
-        if self._cache.is_unforgotten(key):
-            return None
-        return self.believed(key, await self._ask(self._redis.get, key))
-
-    async def copy_as(self, key: str, model: type[Model]) -> Model | None:
-        """`copy` for what is a model."""
-        return as_model(model, await self.copy(key))
-
     def believed(self, key: str, copy: bytes | None) -> bytes | None:
         """The content of a copy as Redis has it, unless it may be older than the database."""
         content = self._cache.believed(copy)

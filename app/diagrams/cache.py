@@ -7,7 +7,6 @@ from pydantic import BaseModel
 
 from app.cache import keys
 from app.cache.entries import Cache
-from app.cache.glances import Glances
 from app.diagrams.schemas import DiagramOut, DiagramSummary
 
 # Pages are served from the beginning of the list. Those that begin further down, or that a filter
@@ -39,12 +38,6 @@ def read_one(
 ) -> DiagramOut | None:
     key = keys.diagram(user_id, diagram_id)
     return cache.read_as(key, keys.DIAGRAM_TTL, DiagramOut, load)
-
-
-async def glance_at_beginning(glances: Glances, user_id: int) -> list[DiagramSummary] | None:
-    """What `read_beginning` would find without `load`; None when there is no copy."""
-    found = await glances.copy_as(keys.diagram_list(user_id), Beginning)
-    return found.items if found else None
 
 
 def changing(cache: Cache, user_id: int, *diagram_ids: str) -> AbstractContextManager[None]:

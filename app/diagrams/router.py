@@ -1,10 +1,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from hashlib import sha256
 
 from fastapi import APIRouter, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from sqlalchemy.orm import Session
 
@@ -45,7 +43,7 @@ from app.diagrams.schemas import (
 from app.diagrams.service import DiagramPage
 from app.errors import InvalidInput, InvalidPayload, PayloadTooLarge
 from app.http import etags
-from app.http.dependencies import CacheOf, DatabaseOf, GlancesOf, SettingsOf
+from app.http.dependencies import CacheOf, DatabaseOf, SettingsOf
 from app.http.documentation import Responses, raises
 from app.http.etags import IfNoneMatch
 from app.http.pagination import CursorText, InvalidCursor, Limit
@@ -68,11 +66,10 @@ def writing(
 
 
 @router.get("", responses=raises(InvalidCursor))
-async def list_page(
+def list_page(
     user: Reader,
     database: DatabaseOf,
     copies: CacheOf,
-    glances: GlancesOf,
     chosen: FilterOf,
     limit: Limit = 20,
     cursor: CursorText = None,
@@ -82,13 +79,8 @@ async def list_page(
     `q` looks for words in the titles and the texts of the nodes. A diagram must have all of them,
     as words or as beginnings of words.
     """
-    found = await service.glance_at_page(
-        glances, user.id, limit=limit, cursor=cursor, chosen=chosen
-    )
-    if found is not None:
-        return found
-    read_page = partial(service.list_page, limit=limit, cursor=cursor, chosen=chosen)
-    return await run_in_threadpool(read_page, database, copies, user.id)
+    # What front_cache.py has no copy of.
+    return service.list_page(database, copies, user.id, limit=limit, cursor=cursor, chosen=chosen)
 
 
 @router.post("", status_code=201, responses=raises(DiagramLimitReached))

@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.cache.entries import Cache
-from app.cache.glances import Glances
 from app.db.session import Database
 from app.diagrams import cache, content, indexing, queries, quota, spec, texts, thumbnails, versions
 from app.diagrams.errors import DiagramNotFound, ThumbnailNotFound
@@ -156,33 +155,14 @@ def list_page(
     chosen: DiagramFilter = EVERYTHING,
 ) -> DiagramPage:
     """A page of one's diagrams, pinned first and then newest first. Raises InvalidCursor."""
-    if not _is_of_beginning(limit, cursor, chosen):
+    if cursor or chosen != EVERYTHING or limit > cache.BEGINNING:
         return _read_page(database, user_id, limit, cursor, chosen)
 
     def load() -> list[DiagramSummary]:
         with database.read() as session:
             return queries.list_page(session, user_id, cache.BEGINNING + 1, None)
 
-    return _page(cache.read_beginning(copies, user_id, load), limit)
-
-
-async def glance_at_page(
-    glances: Glances,
-    user_id: int,
-    *,
-    limit: int,
-    cursor: str | None,
-    chosen: DiagramFilter = EVERYTHING,
-) -> DiagramPage | None:
-    """`list_page` for the event loop; None when that has to ask the database."""
-    if not _is_of_beginning(limit, cursor, chosen):
-        return None
-    found = await cache.glance_at_beginning(glances, user_id)
-    return None if found is None else _page(found, limit)
-
-
-def _is_of_beginning(limit: int, cursor: str | None, chosen: DiagramFilter) -> bool:
-    return not cursor and limit <= cache.BEGINNING and chosen == EVERYTHING
+    return page_of(cache.read_beginning(copies, user_id, load), limit)
 
 
 def list_trash(database: Database, user_id: int, *, limit: int, cursor: str | None) -> DiagramPage:
@@ -190,7 +170,7 @@ def list_trash(database: Database, user_id: int, *, limit: int, cursor: str | No
     before = _position(cursor)
     with database.read() as session:
         found = queries.list_page(session, user_id, limit + 1, before, in_trash=True)
-    return _page(found, limit)
+    return page_of(found, limit)
 
 
 def count(session: Session, user_id: int, *, in_trash: bool = False) -> int:
@@ -263,7 +243,7 @@ def _read_page(
         return DiagramPage(items=[], next_cursor=None)
     with database.read() as session:
         found = queries.list_page(session, user_id, limit + 1, before, chosen=chosen, wanted=wanted)
-    return _page(found, limit)
+    return page_of(found, limit)
 
 
 def _position(cursor: str | None) -> Position | None:
@@ -273,7 +253,8 @@ def _position(cursor: str | None) -> Position | None:
     return pinned, at, diagram_id
 
 
-def _page(found: list[DiagramSummary], limit: int) -> DiagramPage:
+def page_of(found: list[DiagramSummary], limit: int) -> DiagramPage:
+    """The first `limit` of a list of which more was read than that, where there is more."""
     items = found[:limit]
     if len(found) <= limit:
         return DiagramPage(items=items, next_cursor=None)

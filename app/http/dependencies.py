@@ -9,7 +9,6 @@ from fastapi import Depends, Request
 from redis import Redis
 
 from app.cache.entries import Cache
-from app.cache.glances import Glances
 from app.db.session import Database
 from app.settings import Settings
 
@@ -34,13 +33,7 @@ async def get_cache(request: Request) -> Cache:
     return cache
 
 
-async def get_glances(request: Request) -> Glances:
-    glances: Glances = request.app.state.glances
-    return glances
-
-
 CacheOf = Annotated[Cache, Depends(get_cache)]
-GlancesOf = Annotated[Glances, Depends(get_glances)]
 SettingsOf = Annotated[Settings, Depends(get_settings)]
 DatabaseOf = Annotated[Database, Depends(get_database)]
 RedisOf = Annotated[Redis, Depends(get_redis)]

@@ -101,7 +101,7 @@ def prints(module: str, tree: ast.Module) -> Iterator[str]:
 def web_framework(module: str, tree: ast.Module) -> Iterator[str]:
     """FastAPI stays at the edge."""
     edge = module.startswith(("app.http.", "app.health.")) or module in {"app.main", "app.api"}
-    if edge or module.endswith((".router", "_router", ".dependencies")):
+    if edge or module.endswith((".router", "_router", ".dependencies", ".front_cache")):
         return
     for node, imported in _imports(tree):
         if imported.split(".")[0] in {"fastapi", "starlette"}:
