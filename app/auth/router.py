@@ -169,7 +169,7 @@ def reset_password(
 
 
 @router.get("/me")
-def show_me(user: CurrentUser) -> UserOut:
+async def show_me(user: CurrentUser) -> UserOut:
     return user
 
 
