@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_network
 
 import pytest
 
@@ -18,7 +19,8 @@ def provider() -> Iterator[Stack]:
     with Stack(*PRODUCTION, REMOTE) as stack:
         bridge = stack.engine.networks.get("bridge").attrs["IPAM"]["Config"][0]
         stack.set(
-            POSTGRES_BIND=bridge["Gateway"],
+            # An engine doesn't always tell it, and takes the first one then.
+            POSTGRES_BIND=bridge.get("Gateway") or str(next(ip_network(bridge["Subnet"]).hosts())),
             # Any that is free.
             POSTGRES_PORT="0",
             POSTGRES_NAMES=NAME,
