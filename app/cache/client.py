@@ -114,6 +114,7 @@ def build_for_loop(settings: Settings, reachability: Reachability) -> LoopClient
         url = settings.redis_url.get_secret_value()
         pool = asyncio.BlockingConnectionPool.from_url(url, **arguments)
     client = LoopClient(connection_pool=pool)
+    client.auto_close_connection_pool = True
     client.reachability = reachability
     pool.connection_kwargs["redis_connect_func"] = client.note_connection
     return client

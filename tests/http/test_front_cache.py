@@ -200,3 +200,20 @@ def test_a_read_lets_the_session_live_on(service: Service, alice: Browser) -> No
     store.expire(session, 60)
     assert alice.get(path).status_code == 200
     assert store.ttl(session) > 60
+
+
+def test_its_connections_end_with_the_service(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    connect: Any = redis.asyncio.connection.AbstractConnection.connect
+
+    async def note(connection: Any) -> None:
+        made.append(connection)
+        await connect(connection)
+
+    monkeypatch.setattr(redis.asyncio.connection.AbstractConnection, "connect", note)
+    with serving(settings) as service:
+        assert service.browser_of(ALICE).get("/api/auth/me").status_code == 200
+        assert [one.is_connected for one in {*made}] == [True]
+    assert [one.is_connected for one in {*made}] == [False]
