@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from sqlalchemy import Engine, exc
+from sqlalchemy import Engine, event, exc
 from sqlalchemy.orm import Session, sessionmaker
 
 # Foreign keys are resolved by name: who writes users alone needs the organizations' model too.
@@ -13,6 +14,8 @@ from app.errors import AppError, Conflict
 
 __all__ = ["Database", "DatabaseBusy", "DatabaseUnavailable"]
 
+# What a statement of a session for reading begins with; the first one only with SQLite.
+READING = frozenset({"BEGIN", "EXPLAIN", "PRAGMA", "SELECT", "SHOW", "WITH"})
 # PostgreSQL's own codes: a standby or one whose disk is nearly full, and one whose disk is full.
 READ_ONLY_SQL_TRANSACTION, DISK_FULL = "25006", "53100"
 
@@ -32,9 +35,7 @@ class Database:
         self._cleanings = sessionmaker(
             engine.execution_options(frees_space=True), expire_on_commit=False
         )
-        self._reads = sessionmaker(
-            engine.execution_options(read_only=True), expire_on_commit=False, autoflush=False
-        )
+        self._reads = sessionmaker(_for_reads(engine), expire_on_commit=False, autoflush=False)
 
     @contextmanager
     def begin(self, *, frees_space: bool = False) -> Iterator[Session]:
@@ -49,12 +50,31 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session for reading; whatever it changed is rolled back."""
+        """A session for reading. To change something in it is a bug, and raises AssertionError.
+
+        With PostgreSQL each statement sees what was committed before it, as in a transaction; there
+        is none, whose begin and end would be two more round trips.
+        """
         with _translated(), self._reads() as session:
             yield session
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _for_reads(engine: Engine) -> Engine:
+    options: dict[str, Any] = {"read_only": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "AUTOCOMMIT"
+    reads = engine.execution_options(**options)
+    event.listen(reads, "before_cursor_execute", _refuse_changes)
+    return reads
+
+
+def _refuse_changes(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+    assert statement.split(None, 1)[0].upper() in READING, (
+        f"a session for reading may change nothing: {statement}"
+    )
 
 
 @contextmanager

@@ -58,11 +58,32 @@ def test_what_begin_changed_before_an_error_is_not(database: Database) -> None:
     assert "new" not in codes(database)
 
 
-def test_what_a_read_changed_is_not(database: Database) -> None:
+def test_a_read_may_change_nothing(database: Database) -> None:
+    change = "UPDATE organizations SET code = 'new' WHERE code = 'DEMO-001'"
+    with pytest.raises(AssertionError, match="may change nothing"), database.read() as session:
+        session.execute(text(change))
     with database.read() as session:
-        session.execute(text("UPDATE organizations SET code = 'new' WHERE code = 'DEMO-001'"))
         session.add(an_organization("newer"))
-    assert not codes(database) & {"new", "newer"}
+        with pytest.raises(AssertionError, match="may change nothing"):
+            session.flush()
+    with database.read() as session:
+        session.add(an_organization("newest"))
+    assert not codes(database) & {"new", "newer", "newest"}
+
+
+@on_postgresql
+def test_a_read_is_one_round_trip(database: Database, settings: Settings) -> None:
+    """Neither a BEGIN before it nor a ROLLBACK after it."""
+    with database.read() as session:
+        session.execute(select(Organization.code))
+        with database_of(settings) as other, other.read() as looking:
+            states = looking.scalars(
+                text(
+                    "SELECT state FROM pg_stat_activity WHERE datname = current_database() "
+                    "AND query LIKE '%organizations%' AND pid <> pg_backend_pid()"
+                )
+            )
+            assert [*states] == ["idle"]
 
 
 def test_an_object_may_be_read_after_the_block(database: Database) -> None:
