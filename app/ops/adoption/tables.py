@@ -2,6 +2,7 @@
 new ones in a SQLite file. Columns may lack, values may be of any type, and nothing is indexed."""
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -84,8 +85,7 @@ class OldTables:
     def count(self, name: str) -> int:
         if name not in self._columns:
             return 0
-        with self._database.read() as session:
-            self._allow_long(session)
+        with self._looking() as session:
             statement = select(func.count()).select_from(self._table(name))
             return int(session.scalar(statement) or 0)
 
@@ -157,13 +157,19 @@ class OldTables:
         return select(*chosen).select_from(self._table(name))
 
     def _rows(self, statement: Select[Any], columns: Collection[str]) -> list[Row]:
-        with self._database.read() as session:
-            self._allow_long(session)
+        with self._looking() as session:
             return [
                 dict.fromkeys(columns) | dict(row._mapping) for row in session.execute(statement)
             ]
 
-    def _allow_long(self, session: Session) -> None:
-        # Each looks at the whole table.
-        if self._is_server:
+    @contextmanager
+    def _looking(self) -> Iterator[Session]:
+        if not self._is_server:
+            with self._database.read() as session:
+                yield session
+            return
+        # A transaction, for which alone the server lets statements take long: each looks at a table
+        # as a whole.
+        with self._database.begin() as session:
             session.execute(text("SET LOCAL statement_timeout = 0"))
+            yield session
