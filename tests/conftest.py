@@ -4,8 +4,9 @@ import signal
 import socket
 import tempfile
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import hypothesis
@@ -198,6 +199,15 @@ def other_qdrant(servers: Servers, request: pytest.FixtureRequest) -> Iterator[d
     assert servers
     with request.config.stash[RUN].qdrant() as (port, key):
         yield {"qdrant_url": f"http://{HOST}:{port}", "qdrant_api_key": key}
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    """What the service writes into its log from now on, a line of JSON for each record."""
+    text = StringIO()
+    # Not sys.stdout itself, which pytest sets anew between a fixture and its test.
+    monkeypatch.setattr(logs, "sys", SimpleNamespace(stdout=text))
+    return text
 
 
 @pytest.fixture

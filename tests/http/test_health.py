@@ -1,5 +1,4 @@
 import json
-import logging
 from io import StringIO
 
 import pytest
@@ -115,14 +114,10 @@ def test_errors_of_the_framework_have_the_shape_of_all_others(anybody: Browser) 
 
 
 def test_a_bug_is_a_500_that_tells_nothing_and_a_line_in_the_log(
-    service: Service, monkeypatch: pytest.MonkeyPatch
+    service: Service, said: StringIO
 ) -> None:
     def break_down() -> None:
         raise RuntimeError("secret inside")
-
-    said = StringIO()
-    [handler] = [one for one in logging.getLogger().handlers if one.name == "stdout"]
-    monkeypatch.setattr(handler, "stream", said)
 
     service.app.add_api_route("/broken", break_down)
     answer = service.browser().get("/broken")

@@ -1,8 +1,8 @@
 """A database into which rows of an old file are still being brought."""
 
-import logging
 import threading
 from collections.abc import Iterator
+from io import StringIO
 
 import pytest
 
@@ -93,15 +93,14 @@ def stop() -> Iterator[threading.Event]:
 
 
 def test_the_worker_waits_for_its_end(
-    settings: Settings, importer: Importer, stop: threading.Event, caplog: pytest.LogCaptureFixture
+    settings: Settings, importer: Importer, stop: threading.Event, said: StringIO
 ) -> None:
-    caplog.set_level(logging.INFO)
     thread = threading.Thread(target=worker.run, args=(settings, stop))
     thread.start()
-    commands.wait_until(lambda: _said(caplog, "import into this database"), "it waits")
-    assert not _said(caplog, "worker is ready")
+    commands.wait_until(lambda: "import into this database" in said.getvalue(), "it waits")
+    assert "worker is ready" not in said.getvalue()
     importer.execute(FINISHED)
-    commands.wait_until(lambda: _said(caplog, "worker is ready"), "it works")
+    commands.wait_until(lambda: "worker is ready" in said.getvalue(), "it works")
     stop.set()
     thread.join(30)
     assert not thread.is_alive()
@@ -125,7 +124,3 @@ def test_tables_that_a_finished_import_kept_stop_nobody(
     assert not init_db(settings).changed
     with database.read() as session:
         assert require_head(session.connection()) == migrations.head()
-
-
-def _said(caplog: pytest.LogCaptureFixture, words: str) -> bool:
-    return any(words in str(record.msg) for record in caplog.records)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -135,13 +136,13 @@ def test_a_large_trash_is_purged_in_batches(database: Database) -> None:
 
 
 def test_the_worker_waits_until_the_database_is_ready(
-    empty: Settings, cache: redis.Redis, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    empty: Settings, cache: redis.Redis, said: StringIO, tmp_path: Path
 ) -> None:
     alive = tmp_path / "alive"
     proof = ask_for_proof(cache)
     with working(empty, alive) as thread:
         wait_until(
-            lambda: any("waiting until the service" in str(one.msg) for one in caplog.records),
+            lambda: "waiting until the service" in said.getvalue(),
             "the worker says that it waits",
         )
         assert thread.is_alive()
@@ -151,12 +152,10 @@ def test_the_worker_waits_until_the_database_is_ready(
         wait_until(lambda: cache.exists(proof), "the worker works")
 
 
-def test_a_worker_that_waits_can_be_stopped(
-    empty: Settings, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_worker_that_waits_can_be_stopped(empty: Settings, said: StringIO) -> None:
     with working(empty):
         wait_until(
-            lambda: any("waiting until the service" in str(one.msg) for one in caplog.records),
+            lambda: "waiting until the service" in said.getvalue(),
             "the worker says that it waits",
         )
 
