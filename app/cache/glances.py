@@ -48,13 +48,9 @@ class Glances:
 
     async def run(self, script: str, where: Sequence[str], *arguments: str | int) -> Any:
         """What a script returns; None also when Redis doesn't answer."""
-        return await self._ask(
-            cast(Any, self._redis.register_script(script)), keys=where, args=arguments
-        )
-
-    async def _ask(self, command: Any, *arguments: Any, **options: Any) -> Any:
+        ask = cast(Any, self._redis.register_script(script))
         try:
             with self._breaker.guarding():
-                return await command(*arguments, **options)
+                return await ask(keys=where, args=arguments)
         except (RedisError, Resting):
             return None

@@ -1,4 +1,4 @@
-"""Qdrant's client, which takes twice as long to import by itself as all the rest of the service.
+"""Qdrant's client, which by itself takes as long to import as all the rest of the service.
 
 It has four hundred models and builds each of them twice while it is imported. The service uses a
 dozen of them; with this they are built when somebody first uses them. It must be imported before
